@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/address.h"
+#include "core/result.h"
+
+struct Elf;
+
+namespace memsnap {
+
+/// A function symbol of an ELF file. Addresses as the file counts (Pc::offset).
+struct ElfSymbol {
+  std::string name;  ///< as in the file: mangled, without a version suffix
+  std::uint64_t value = 0;
+  std::uint64_t size = 0;
+  bool is_global = false;  ///< global or weak binding
+};
+
+/// A 64-bit little-endian x86-64 ELF file, opened to be read. Cheap to open: everything is read on demand.
+///
+/// Movable; closes the file at the end of its life. Not thread-safe.
+class ElfFile {
+ public:
+  /// Errors: Code::io where it cannot be opened, Code::malformed where it is no x86-64 ELF file.
+  static Result<ElfFile> open(const std::string& path);
+  /// The same from bytes, which are copied. For tests and for modules that exist in memory only.
+  static Result<ElfFile> from_bytes(std::string bytes);
+
+  ElfFile(ElfFile&&) noexcept;
+  ElfFile& operator=(ElfFile&&) noexcept;
+  ~ElfFile();
+
+  /// The build id in lower-case hex; empty where there is none.
+  std::string build_id() const;
+  /// Name in .gnu_debuglink; empty where there is none.
+  std::string debug_link() const;
+  /// DT_SONAME; empty where there is none.
+  std::string soname() const;
+  /// Whether the file is position independent (its load bias is free).
+  bool is_position_independent() const;
+  /// The lowest address of a PT_LOAD segment, rounded down to its page: what the first mapping's start corresponds to.
+  std::uint64_t first_page() const;
+  /// Whether there are DWARF line tables and DIEs in this file.
+  bool has_debug_info() const;
+  /// Ranges of executable PT_LOAD segments, ascending, as the file counts.
+  std::vector<AddressRange> code() const;
+
+  /// Calls `visit` for each defined function symbol (STT_FUNC, STT_GNU_IFUNC as is_ifunc is not told), .symtab first
+  /// and then .dynsym. Malformed entries are skipped.
+  void for_each_function(const std::function<void(const ElfSymbol&)>& visit) const;
+
+  /// The libelf handle, for libdw; lives as long as this object.
+  Elf* handle() const;
+
+ private:
+  struct State;
+  explicit ElfFile(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace memsnap

@@ -1,0 +1,33 @@
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/formats/size.h"
+#include "core/formats/table.h"
+
+namespace memsnap {
+
+std::string snapshot_text(const Snapshot& snapshot) {
+  const auto number = snapshot.id == 0 ? std::string() : fmt::format("#{} ", snapshot.id);
+  auto text = fmt::format("Snapshot {}'{}': size={}, count={}", number, snapshot.name, format_size(snapshot.size),
+                          snapshot.count);
+  if (snapshot.count != 0) {
+    text += ", average=" + format_average(snapshot.size, snapshot.count);
+  }
+  return text;
+}
+
+std::string snapshot_json(const Snapshot& snapshot) {
+  nlohmann::ordered_json json;
+  json["id"] = snapshot.id;
+  json["name"] = snapshot.name;
+  json["size"] = snapshot.size;
+  json["count"] = snapshot.count;
+  json["tracebacks"] = snapshot.tracebacks();
+  json["peak"] = snapshot.peak;
+  json["engine"] = snapshot.engine;
+  json["frames"] = snapshot.frames;
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace memsnap

@@ -1,0 +1,94 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/formats/table.h"
+
+namespace memsnap {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
+Json or_null(std::uint32_t line) { return line == 0 ? Json() : Json(line); }
+
+Json frame_json(const JudgedFrame& judged) {
+  const auto& frame = *judged.frame;
+  Json json;
+  json["file"] = or_null(frame.file);
+  json["line"] = or_null(frame.line);
+  json["function"] = or_null(frame.function);
+  json["module"] = or_null(frame.module);
+  json["offset"] = frame.offset;
+  json["inlined"] = frame.inlined;
+  json["hidden"] = judged.hidden;
+  return json;
+}
+
+Json frames_json(const std::optional<TracebackId>& id, Blame& blame) {
+  if (!id) {
+    return nullptr;
+  }
+  auto frames = Json::array();
+  for (const auto& judged : blame.judged_frames(*id)) {
+    frames.push_back(frame_json(judged));
+  }
+  return frames;
+}
+
+void add_numbers(Json& json, const Table& table, const StatisticDiff& row) {
+  json["size"] = row.size;
+  json["count"] = row.count;
+  if (table.is_diff) {
+    json["size_diff"] = row.size_diff;
+    json["count_diff"] = row.count_diff;
+  }
+}
+
+Json row_json(const Table& table, const StatisticDiff& statistic, std::string_view name, std::size_t rank) {
+  const auto& group = statistic.group;
+  Json row;
+  row["rank"] = rank;
+  row["name"] = name;
+  row["file"] = or_null(group.file);
+  row["line"] = or_null(group.line);
+  row["function"] = or_null(group.function);
+  row["module"] = or_null(group.module);
+  add_numbers(row, table, statistic);
+  return row;
+}
+
+std::string to_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'; }
+
+}  // namespace
+
+std::string table_json(const Table& table, const TableStyle& style, Blame& blame) {
+  const auto names = row_names(table);
+  Json json;
+  if (table.is_diff) {
+    json["old"] = table.older;
+    json["new"] = table.newer;
+  } else {
+    json["snapshot"] = table.newer;
+  }
+  json["key"] = to_string(table.key);
+  json["cumulative"] = table.cumulative;
+  json["rows"] = Json::array();
+  const auto shown = style.limit == 0 ? names.size() : std::min(style.limit, names.size());
+  for (std::size_t i = 0; i < shown; ++i) {
+    auto row = row_json(table, table.rows[i], names[i], i + 1);
+    row["traceback"] = frames_json(table.rows[i].group.traceback, blame);
+    json["rows"].push_back(std::move(row));
+  }
+  add_numbers(json["total"], table, table.total);
+  json["rows_total"] = table.rows.size();
+  return to_line(json);
+}
+
+std::string traceback_json(const Table& table, const StatisticDiff& row, std::string_view name, std::size_t rank,
+                           Blame& blame) {
+  auto json = row_json(table, row, name, rank);
+  json["traceback"] = frames_json(row.largest, blame);
+  return to_line(json);
+}
+
+}  // namespace memsnap

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/formats/size.h"
+#include "core/formats/table.h"
+
+namespace memsnap {
+namespace {
+
+// `size=2392 KiB (+2392 KiB), count=29990 (+29990)`, without the parentheses where nothing is compared.
+std::string numbers_text(const Table& table, const StatisticDiff& row) {
+  return table.is_diff ? fmt::format("size={} ({}), count={} ({:+})", format_size(row.size),
+                                     format_size_diff(row.size_diff), row.count, row.count_diff)
+                       : fmt::format("size={}, count={}", format_size(row.size), row.count);
+}
+
+std::string header_text(const Table& table) {
+  return fmt::format("{}{}, by {}{}{}\n", table.is_diff ? table.older + " -> " : "", table.newer, to_string(table.key),
+                     table.cumulative ? ", cumulative" : "",
+                     table.since_start_only ? ", since memsnap start (older blocks are not known)" : "");
+}
+
+}  // namespace
+
+std::string row_text(const Table& table, const StatisticDiff& row, std::string_view name) {
+  auto text = fmt::format("{}: {}", name, numbers_text(table, row));
+  if (row.count != 0) {
+    text += ", average=" + format_average(row.size, row.count);
+  }
+  return text;
+}
+
+std::string table_text(const Table& table, const TableStyle& style, Blame& blame, const SourceLines& sources) {
+  const auto names = row_names(table);
+  const auto shown = style.limit == 0 ? names.size() : std::min(style.limit, names.size());
+  auto text = header_text(table);
+  for (std::size_t i = 0; i < shown; ++i) {
+    const auto& row = table.rows[i];
+    text += fmt::format("#{} {}\n", i + 1, row_text(table, row, names[i]));
+    if (row.group.traceback) {
+      text += traceback_text(*row.group.traceback, style.all_frames, blame, sources);
+    }
+  }
+  if (const auto more = names.size() - shown; more != 0) {
+    text += fmt::format("... and {} more row{}\n", more, more == 1 ? "" : "s");
+  }
+  return text + fmt::format("Total: {}\n", numbers_text(table, table.total));
+}
+
+}  // namespace memsnap

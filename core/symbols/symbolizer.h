@@ -1,0 +1,45 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/module.h"
+#include "core/trace/frame.h"
+
+namespace memsnap {
+
+/// Turns Pcs into frames from the modules' files: DWARF (inline frames, lines), else the symbol table. Each Pc once.
+///
+/// Why not the debugger's own look-up: a snapshot must read the same in both debuggers, after dlclose, after exit and
+/// in another session, and by then the debugger has dropped the module. What a debugger knows better comes in from
+/// outside: the separate debug file that it found (Module::debug_file), and where sources are (see SourceLines).
+///
+/// Files are opened on first use and kept. A file whose build id is not the module's is not used.
+class Symbolizer final : public FrameSource {
+ public:
+  explicit Symbolizer(const ModuleTable& modules);
+  ~Symbolizer() override;
+
+  const std::vector<Frame>& frames(const Pc& pc) override;
+
+  /// Where separate debug files are looked for, besides the module's own folder and its .debug: each as in
+  /// GDB's debug-file-directory. Default: /usr/lib/debug.
+  void set_debug_directories(std::vector<std::string> directories);
+
+ private:
+  class ModuleSymbols;
+  ModuleSymbols& symbols(ModuleId id);
+
+  const ModuleTable& modules_;
+  std::vector<std::string> directories_;
+  std::unordered_map<ModuleId, std::unique_ptr<ModuleSymbols>> opened_;
+  std::unordered_map<Pc, std::vector<Frame>> frames_;
+};
+
+/// A function's name for people: demangled where it is mangled (Itanium ABI), `> >` written as `>>`.
+std::string demangle(const std::string& name);
+
+}  // namespace memsnap

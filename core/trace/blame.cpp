@@ -1,0 +1,76 @@
+#include "core/trace/blame.h"
+
+namespace memsnap {
+
+std::vector<Frame> Blame::frames(TracebackId id) {
+  std::vector<Frame> copies;
+  for (const auto& judged : judged_frames(id)) {
+    copies.push_back(*judged.frame);
+  }
+  return copies;
+}
+
+std::span<const JudgedFrame> Blame::judged_frames(TracebackId id) {
+  follow_rules();
+  scratch_.clear();
+  for (const auto& stored : traceback(id).frames) {
+    const auto& judged = judge(stored);
+    scratch_.insert(scratch_.end(), judged.begin(), judged.end());
+  }
+  return scratch_;
+}
+
+std::optional<std::size_t> Blame::call_site(TracebackId id) {
+  const auto site = find_call_site(id);
+  return site ? std::optional(site->index) : std::nullopt;
+}
+
+std::optional<CallSite> Blame::find_call_site(TracebackId id) {
+  follow_rules();
+  const auto known = sites_.find(id);
+  return known != sites_.end() ? known->second : sites_.emplace(id, search(id)).first->second;
+}
+
+// Stops at the first frame that will do, so that the frames above it need not be symbolized.
+std::optional<CallSite> Blame::search(TracebackId id) {
+  std::optional<CallSite> innermost;
+  std::optional<CallSite> outside_allocator;
+  std::size_t index = 0;
+  for (const auto& stored : traceback(id).frames) {
+    for (const auto& judged : judge(stored)) {
+      const CallSite site{index++, judged};
+      if (!judged.hidden) {
+        return site;
+      }
+      if (!innermost) {
+        innermost = site;
+      }
+      if (!outside_allocator && !judged.allocator) {
+        outside_allocator = site;
+      }
+    }
+  }
+  return outside_allocator ? outside_allocator : innermost;
+}
+
+const std::vector<JudgedFrame>& Blame::judge(const StoredFrame& stored) {
+  const auto [entry, is_new] = judged_.try_emplace(stored.pc);
+  if (is_new) {
+    for (const auto& frame : source_.frames(stored.pc)) {
+      const bool hidden = rules_.hides(frame);
+      entry->second.push_back({&frame, hidden, hidden && is_allocator(frame), frames_judged_++});
+    }
+  }
+  return entry->second;
+}
+
+void Blame::follow_rules() {
+  if (version_ != rules_.version()) {
+    version_ = rules_.version();
+    judged_.clear();
+    sites_.clear();
+    frames_judged_ = 0;
+  }
+}
+
+}  // namespace memsnap
