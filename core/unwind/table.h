@@ -16,6 +16,7 @@ enum class CfaRule : std::uint8_t {
   plt,           ///< CFA = rsp + 8 + ((rip & 15) >= cfa_offset ? 8 : 0): the linker's expression for lazy PLT entries
   signal_frame,  ///< the kernel's rt_sigframe at rsp: the interrupted registers stand in its ucontext
   outermost,     ///< the return address is undefined: no caller
+  uncovered,     ///< no FDE covers this code
   unsupported,   ///< anything else (other DWARF expressions, other base registers)
 };
 
@@ -30,12 +31,12 @@ struct UnwindRow {
   std::int32_t rbp_offset = kRbpUnchanged;  ///< the caller's rbp is at CFA + rbp_offset, or still in rbp
 };
 
-/// A module's CFI as rows. Gaps between FDEs are rows too, with `covered` false semantics: see find().
+/// A module's CFI as rows.
 class UnwindTable {
  public:
   UnwindTable() = default;
-  /// `rows` ascending by begin; `end` of the last row. A row with CfaRule::unsupported and cfa_offset -1 stands for a
-  /// gap.
+  /// `rows` ascending by begin, each in force up to the next one's begin, the last up to `end`. Stretches between FDEs
+  /// are rows of their own, CfaRule::uncovered.
   UnwindTable(std::vector<UnwindRow> rows, std::uint64_t end);
 
   /// The row in force at `offset` (as the file counts), or nullptr where no FDE covers it.

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
+#include <vector>
 
 #include "core/memory_reader.h"
 #include "core/module.h"
@@ -23,10 +25,10 @@ class UnwindTableSource {
 /// Shape:   1 to `limit` frames, innermost first; frame 0 is `registers`' rip itself.
 /// Needs:   rip, rsp, rbp. `limit` is at least 1.
 /// Errors:  none: a stack that ends early says so in the traceback's end. Code without a row is walked by frame pointer
-/// where that
-///          is sound (rbp on the stack, above rsp, a return address into code of a known module); else it is
-///          no_unwind_info. A CFA must rise from frame to frame, and every slot read lies at or above rsp, so a walk
-///          always ends.
+///          where that is sound (rbp on the stack, above rsp, a return address into code of a known module); else it
+///          is no_unwind_info. A CFA must rise from frame to frame, and every slot read lies at or above rsp, so a walk
+///          always ends. Signal frames are where that may not hold: the interrupted code can have been on another
+///          stack (a few times at most), and its own saved rbp in the red zone below rsp.
 /// Lifetime: the result owns its frames; everything given is used only during the call.
 /// Source:  System V AMD64 psABI, stack frame; DWARF 5, 6.4; Linux rt_sigframe (x86-64).
 Traceback walk(const Registers& registers, MemoryReader& memory, const ModuleMap& modules, UnwindTableSource& tables,
@@ -43,13 +45,16 @@ class StackReader final : public MemoryReader {
 
  private:
   static constexpr std::size_t kPage = 4096;
-  MemoryReader& memory_;
-  struct Page {
+  static constexpr std::size_t kLargestPiece = 64 * kPage;
+  struct Piece {
     Address begin;
-    std::size_t size = 0;  // bytes that could be read
+    std::size_t size = 0;  // bytes that could be read, from the front of `bytes`
     std::vector<std::byte> bytes;
   };
-  std::vector<Page> pages_;
+  const Piece& piece_at(Address address);
+
+  MemoryReader& memory_;
+  std::vector<Piece> pieces_;
   std::size_t used_ = 0;
 };
 

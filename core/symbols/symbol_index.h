@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/elf/elf_file.h"
+#include "core/symbols/interval_map.h"
+
+namespace memsnap {
+
+/// A module's function symbols by address.
+class SymbolIndex {
+ public:
+  struct Found {
+    const std::string& name;  ///< as in the file; lives as long as the index
+    std::uint64_t begin = 0;
+  };
+
+  SymbolIndex() = default;
+  /// Takes the symbols of all these files, which describe the same module. One without a size reaches up to the next
+  /// symbol, at most to the end of its segment, as far as no other covers that.
+  explicit SymbolIndex(std::span<const ElfFile* const> files);
+
+  /// The symbol that covers `address`: of several the one that begins last; of these a global one, then one without
+  /// a leading underscore, then the shortest name, then the first by name.
+  std::optional<Found> find(std::uint64_t address) const;
+
+ private:
+  std::vector<ElfSymbol> symbols_;
+  IntervalMap<std::uint32_t> ranges_;
+};
+
+}  // namespace memsnap

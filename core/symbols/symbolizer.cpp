@@ -1,0 +1,103 @@
+#include "core/symbols/symbolizer.h"
+
+#include <optional>
+#include <utility>
+
+#include "core/symbols/debug_file.h"
+#include "core/symbols/dwarf_scopes.h"
+#include "core/symbols/symbol_index.h"
+
+namespace memsnap {
+
+// What one module's files say.
+class Symbolizer::ModuleSymbols {
+ public:
+  ModuleSymbols(const Module& module, const std::vector<std::string>& directories) : path_(module.path) {
+    if (auto file = ElfFile::open(module.path);
+        file && (module.build_id.empty() || file->build_id() == module.build_id)) {
+      file_ = std::make_unique<ElfFile>(std::move(*file));
+    }
+    const bool has_own = file_ && file_->has_debug_info();
+    if (auto debug = has_own ? fail(Code::not_found, {}) : find_debug_file(module, file_.get(), directories)) {
+      debug_ = std::make_unique<ElfFile>(std::move(debug->file));
+    }
+    std::vector<const ElfFile*> files;
+    for (const auto* file : {file_.get(), debug_.get()}) {
+      if (file != nullptr) {
+        files.push_back(file);
+      }
+    }
+    symbols_ = SymbolIndex(files);
+    if (!files.empty()) {
+      if (auto scopes = DwarfScopes::open(*files.back())) {
+        scopes_ = std::make_unique<DwarfScopes>(std::move(*scopes));
+      }
+    }
+  }
+
+  std::vector<Frame> frames(std::uint64_t offset) {
+    const auto address = offset - 1;
+    const auto symbol = symbols_.find(address);
+    std::vector<Frame> result;
+    for (auto& scope : scopes_ ? scopes_->find(address, symbol ? symbol->name : std::string()) : kNone) {
+      Frame frame;
+      frame.file = std::move(scope.file);
+      frame.line = scope.line;
+      frame.function = std::move(scope.function);
+      frame.inlined = scope.inlined;
+      frame.function_offset = scope.begin == 0 ? 0 : offset - scope.begin;
+      result.push_back(std::move(frame));
+    }
+    if (result.empty()) {
+      result.emplace_back();
+    }
+    if (result.back().function.empty() && symbol) {
+      result.back().function = demangle(symbol->name);
+    }
+    for (auto& frame : result) {
+      frame.module = path_;
+      frame.offset = offset;
+      // Inlined code is part of the function that it was inlined into, and lies as far from that one's start.
+      frame.function_offset = symbol ? offset - symbol->begin : result.back().function_offset;
+    }
+    return result;
+  }
+
+ private:
+  static inline const std::vector<ScopeFrame> kNone;
+
+  std::string path_;
+  std::unique_ptr<ElfFile> file_;
+  std::unique_ptr<ElfFile> debug_;
+  SymbolIndex symbols_;
+  std::unique_ptr<DwarfScopes> scopes_;  // reads one of the files
+};
+
+Symbolizer::Symbolizer(const ModuleTable& modules) : modules_(modules), directories_{"/usr/lib/debug"} {}
+Symbolizer::~Symbolizer() = default;
+
+void Symbolizer::set_debug_directories(std::vector<std::string> directories) { directories_ = std::move(directories); }
+
+Symbolizer::ModuleSymbols& Symbolizer::symbols(ModuleId id) {
+  auto& found = opened_[id];
+  if (!found) {
+    found = std::make_unique<ModuleSymbols>(modules_.get(id), directories_);
+  }
+  return *found;
+}
+
+const std::vector<Frame>& Symbolizer::frames(const Pc& pc) {
+  const auto known = frames_.find(pc);
+  if (known != frames_.end()) {
+    return known->second;
+  }
+  std::vector<Frame> frames(1);
+  if (pc.module == ModuleId::none) {
+    frames.front().offset = pc.offset;
+  } else {
+    frames = symbols(pc.module).frames(pc.offset);
+  }
+  return frames_.emplace(pc, std::move(frames)).first->second;
+}
+
+}  // namespace memsnap
