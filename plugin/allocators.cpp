@@ -1,0 +1,156 @@
+#include "plugin/allocators.h"
+
+#include <algorithm>
+#include <deque>
+#include <string>
+#include <unordered_map>
+
+#include "core/module.h"
+
+namespace memsnap {
+namespace {
+
+// The calls of one family, by the C library's names; a prefix makes jemalloc's, tcmalloc's and mimalloc's of them.
+constexpr EntryPointSpec kFamily[] = {
+    {.name = "malloc", .kind = CallKind::allocate, .size = 0},
+    {.name = "free", .kind = CallKind::free, .pointer = 0},
+    {.name = "calloc", .kind = CallKind::allocate, .size = 0, .count = 1},
+    {.name = "realloc", .kind = CallKind::reallocate, .pointer = 0, .size = 1},
+    {.name = "reallocarray", .kind = CallKind::reallocate, .pointer = 0, .size = 1, .count = 2},
+    {.name = "memalign", .kind = CallKind::allocate, .size = 1},
+    {.name = "aligned_alloc", .kind = CallKind::allocate, .size = 1},
+    {.name = "posix_memalign", .kind = CallKind::allocate_out, .pointer = 0, .size = 2},
+    {.name = "valloc", .kind = CallKind::allocate, .size = 0},
+    {.name = "pvalloc", .kind = CallKind::allocate, .size = 0},
+    {.name = "free_sized", .kind = CallKind::free, .pointer = 0},
+    {.name = "free_aligned_sized", .kind = CallKind::free, .pointer = 0},
+    {.name = "cfree", .kind = CallKind::free, .pointer = 0},
+};
+
+// jemalloc's own interface. Sources: jemalloc(3).
+constexpr EntryPointSpec kExtended[] = {
+    {.name = "mallocx", .kind = CallKind::allocate, .size = 0},
+    {.name = "rallocx", .kind = CallKind::reallocate, .pointer = 0, .size = 1},
+    {.name = "dallocx", .kind = CallKind::free, .pointer = 0},
+    {.name = "sdallocx", .kind = CallKind::free, .pointer = 0},
+};
+
+// Itanium C++ ABI names: nw/na new and new[], dl/da delete and delete[].
+constexpr std::string_view kNewForms[] = {"m", "mRKSt9nothrow_t", "mSt11align_val_t", "mSt11align_val_tRKSt9nothrow_t"};
+constexpr std::string_view kDeleteForms[] = {
+    "Pv", "Pvm", "PvRKSt9nothrow_t", "PvSt11align_val_t", "PvmSt11align_val_t", "PvSt11align_val_tRKSt9nothrow_t"};
+
+struct Prefix {
+  std::string_view text;
+  std::string_view domain;
+};
+constexpr Prefix kPrefixes[] = {{"je_", "jemalloc"}, {"_rjem_", "jemalloc"}, {"tc_", "tcmalloc"}, {"mi_", "mimalloc"}};
+
+std::string_view keep(std::string text) {
+  static std::deque<std::string> names;  // grows while the one table is made
+  return names.emplace_back(std::move(text));
+}
+
+std::vector<EntryPointSpec> make_table() {
+  std::vector<EntryPointSpec> table;
+  const auto add = [&table](EntryPointSpec spec, std::string name, std::string_view domain, bool is_plain) {
+    spec.name = keep(std::move(name));
+    spec.domain = domain;
+    spec.is_plain = is_plain;
+    table.push_back(spec);
+  };
+  for (const auto& spec : kFamily) {
+    add(spec, std::string(spec.name), "malloc", true);
+  }
+  for (const std::string_view operation : {"_Znw", "_Zna"}) {
+    for (const auto form : kNewForms) {
+      add({.kind = CallKind::allocate, .size = 0}, std::string(operation).append(form), "new", true);
+    }
+  }
+  for (const std::string_view operation : {"_Zdl", "_Zda"}) {
+    for (const auto form : kDeleteForms) {
+      add({.kind = CallKind::free, .pointer = 0}, std::string(operation).append(form), "new", true);
+    }
+  }
+  for (const auto& spec : kExtended) {
+    add(spec, std::string(spec.name), "jemalloc", true);
+  }
+  for (const auto& prefix : kPrefixes) {
+    for (const auto& spec : kFamily) {
+      add(spec, std::string(prefix.text).append(spec.name), prefix.domain, false);
+    }
+    if (prefix.domain == "jemalloc") {
+      for (const auto& spec : kExtended) {
+        add(spec, std::string(prefix.text).append(spec.name), prefix.domain, false);
+      }
+    }
+  }
+  return table;
+}
+
+bool is_dynamic_loader(std::string_view path) { return base_name(path).starts_with("ld-linux"); }
+
+bool is_cxx_library(std::string_view path) {
+  const auto name = base_name(path);
+  return name.starts_with("libstdc++.so") || name.starts_with("libc++.so") || name.starts_with("libc++abi.so");
+}
+
+}  // namespace
+
+const std::vector<EntryPointSpec>& known_entry_points() {
+  static const auto table = make_table();
+  return table;
+}
+
+bool is_operator_new(std::string_view symbol) { return symbol.starts_with("_Znwm") || symbol.starts_with("_Znam"); }
+
+ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, const ElfFile* debug_file) {
+  static const auto ranks = [] {
+    std::unordered_map<std::string_view, std::size_t> by_name;
+    for (std::size_t i = 0; i < known_entry_points().size(); ++i) {
+      by_name.emplace(known_entry_points()[i].name, i);
+    }
+    return by_name;
+  }();
+
+  ModuleEntryPoints found;
+  if (is_dynamic_loader(path)) {
+    return found;
+  }
+  const bool passes_on = is_cxx_library(path);
+  std::unordered_map<std::uint64_t, std::pair<std::size_t, std::uint64_t>> by_offset;  // rank in the table, size
+  const auto visit = [&](const ElfSymbol& symbol) {
+    const auto rank = ranks.find(symbol.name);
+    if (rank == ranks.end()) {
+      return;
+    }
+    const auto& spec = known_entry_points()[rank->second];
+    if (spec.is_plain && !symbol.is_global) {
+      return;
+    }
+    if (passes_on && spec.domain == "new") {
+      if (is_operator_new(symbol.name)) {
+        found.operator_new.push_back({{symbol.value}, {symbol.value + symbol.size}});
+      }
+      return;
+    }
+    const auto [entry, is_new] = by_offset.try_emplace(symbol.value, rank->second, symbol.size);
+    if (!is_new && rank->second < entry->second.first) {
+      entry->second = {rank->second, symbol.size};
+    }
+  };
+  file.for_each_function(visit);
+  if (debug_file != nullptr) {
+    debug_file->for_each_function(visit);
+  }
+  for (const auto& [offset, entry] : by_offset) {
+    found.entry_points.push_back({known_entry_points()[entry.first], offset, entry.second});
+  }
+  std::ranges::sort(found.entry_points, {}, &EntryPoint::offset);
+  std::ranges::sort(found.operator_new);
+  const auto duplicates = std::ranges::unique(found.operator_new);
+  found.operator_new.erase(duplicates.begin(), duplicates.end());
+  return found;
+}
+
+}  // namespace memsnap

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "core/elf/elf_file.h"
+
+namespace memsnap {
+
+/// What an entry point does.
+enum class CallKind : std::uint8_t {
+  allocate,      ///< returns a block or null
+  allocate_out,  ///< stores the block through its pointer argument and returns 0, or an error number
+  reallocate,    ///< takes a block and returns another, or null: the old one stays
+  free,          ///< takes a block back
+};
+
+/// An allocator entry point by its symbol. Arguments are numbered from 0; -1 where there is none.
+struct EntryPointSpec {
+  std::string_view name{};  ///< as in the symbol table
+  std::string_view domain{};
+  CallKind kind = CallKind::allocate;
+  std::int8_t pointer = -1;  ///< the block taken; for allocate_out where the block's address is stored
+  std::int8_t size = -1;
+  std::int8_t count = -1;  ///< multiplies `size`
+  bool is_plain = true;    ///< one of the C or C++ library's own names: local symbols of that name are somebody else's
+};
+
+/// Every entry point known, in order of preference among names of one address.
+const std::vector<EntryPointSpec>& known_entry_points();
+
+/// A C++ `operator new` in a C++ library, which calls malloc: what it returns belongs to the domain `new`.
+bool is_operator_new(std::string_view symbol);
+
+/// An entry point in a module's file.
+struct EntryPoint {
+  EntryPointSpec spec;
+  std::uint64_t offset = 0;  ///< as the file counts
+  std::uint64_t size = 0;    ///< of its code
+};
+
+/// What a module has for us, from its symbols.
+struct ModuleEntryPoints {
+  std::vector<EntryPoint> entry_points;    ///< ascending by offset, each address once
+  std::vector<AddressRange> operator_new;  ///< code of `operator new`s that are not entry points, as the file counts
+};
+
+/// Looks through a module's symbols (`debug_file`'s too where it is given). A dynamic loader's private malloc is left
+/// out, and so are the C++ library's operators, which only pass on to malloc.
+ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, const ElfFile* debug_file);
+
+}  // namespace memsnap

@@ -1,0 +1,377 @@
+#include "plugin/breakpoint_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <ranges>
+#include <tuple>
+#include <utility>
+
+#include "core/symbols/debug_file.h"
+#include "core/symbols/symbolizer.h"
+
+namespace memsnap {
+namespace {
+
+// System V AMD64 psABI: the first integer arguments.
+constexpr std::array kArguments = {Register::rdi, Register::rsi, Register::rdx, Register::rcx};
+
+std::uint64_t argument(StoppedThread& thread, std::int8_t index) {
+  return index < 0 ? 0 : thread.read(kArguments[static_cast<std::size_t>(index)]).value_or(0);
+}
+
+std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {
+  std::array<std::byte, sizeof(std::uint64_t)> bytes{};
+  if (memory.read(address, bytes) != bytes.size()) {
+    return std::nullopt;
+  }
+  return std::bit_cast<std::uint64_t>(bytes);
+}
+
+// Where distributions install separate debug files: a stripped program's own allocator is named only there.
+constexpr std::string_view kDebugDirectory = "/usr/lib/debug";
+
+// How deep a nested call is looked for; allocators do not go deeper between their own entry points.
+constexpr std::size_t kNestingDepth = 64;
+
+}  // namespace
+
+BreakpointEngine::BreakpointEngine(Debugger& debugger, Recording& recording, UnwindTables& tables,
+                                   std::uint32_t frame_limit, bool from_process_start)
+    : debugger_(debugger),
+      recording_(recording),
+      tables_(tables),
+      frame_limit_(frame_limit),
+      from_process_start_(from_process_start),
+      stack_(debugger.memory()) {}
+
+const ModuleEntryPoints& BreakpointEngine::entry_points(ModuleId id) {
+  const auto [entry, is_new] = entry_points_.try_emplace(id);
+  if (is_new) {
+    const auto& module = recording_.modules.get(id);
+    if (const auto file = ElfFile::open(module.path); file && file->build_id() == module.build_id) {
+      const std::string directory(kDebugDirectory);
+      const auto debug = find_debug_file(module, &*file, {&directory, 1});
+      entry->second = find_entry_points(*file, module.path, debug ? &debug->file : nullptr);
+    }
+  }
+  return entry->second;
+}
+
+Result<void> BreakpointEngine::watch_module(const LoadedModule& module) {
+  for (const auto& entry_point : entry_points(module.id).entry_points) {
+    const Address address{entry_point.offset + module.bias};
+    if (sites_.contains(address)) {
+      continue;
+    }
+    const auto breakpoint = debugger_.set_breakpoint(address);
+    if (!breakpoint) {
+      return std::unexpected(breakpoint.error());
+    }
+    sites_.emplace(address,
+                   Site{&entry_point, module.id, *breakpoint, recording_.domains.intern(entry_point.spec.domain)});
+  }
+  return {};
+}
+
+Result<void> BreakpointEngine::modules_changed(const ModuleMap& modules) {
+  modules_ = modules;
+  // What was unmapped took its breakpoints with it; another module may come to lie there.
+  std::vector<BreakpointId> gone;
+  const auto is_gone = [&](Address address) { return modules_.find(address) == nullptr; };
+  std::erase_if(sites_, [&](const auto& entry) {
+    const auto* module = modules_.find(entry.first);
+    const bool moved = module == nullptr || module->id != entry.second.module;
+    if (moved) {
+      gone.push_back(entry.second.breakpoint);
+    }
+    return moved;
+  });
+  std::erase_if(returns_, [&](const auto& entry) {
+    if (!is_gone(entry.first)) {
+      return false;
+    }
+    gone.push_back(entry.second);
+    return true;
+  });
+  debugger_.remove_breakpoints(gone);
+  for (const auto& module : modules_.modules()) {
+    if (auto watched = watch_module(module); !watched) {
+      return watched;
+    }
+  }
+  return {};
+}
+
+void BreakpointEngine::breakpoint_hit(Address address, StoppedThread& thread) {
+  stack_.reset();
+  // An address can be both: where a call returned to, and the next entry point.
+  if (returns_.contains(address)) {
+    on_return(address, thread);
+  }
+  if (const auto site = sites_.find(address); site != sites_.end()) {
+    on_entry(address, site->second, thread);
+  }
+}
+
+void BreakpointEngine::on_entry(Address address, const Site& site, StoppedThread& thread) {
+  const auto rsp = thread.read(Register::rsp);
+  const auto return_address = rsp ? read_word(stack_, {*rsp}) : std::nullopt;
+  if (!return_address) {
+    ++not_recorded_["stack not readable"];
+    return;
+  }
+  const auto& spec = site.entry_point->spec;
+  PendingCall call;
+  call.entry_point = site.entry_point;
+  call.entry = address;
+  call.stack = {*rsp};
+  call.return_address = {*return_address};
+  call.domain = site.domain;
+  if (spec.kind == CallKind::allocate_out) {
+    call.out = {argument(thread, spec.pointer)};
+  } else {
+    call.pointer = {argument(thread, spec.pointer)};
+  }
+  call.size = argument(thread, spec.size);
+  if (spec.count >= 0) {
+    call.overflows = __builtin_mul_overflow(call.size, argument(thread, spec.count), &call.size);
+  }
+
+  if (is_nested(call, thread)) {
+    return;
+  }
+  std::vector<PendingCall> abandoned;
+  pending_.drop_unwound(thread.id(), call.stack, abandoned);
+  give_back(abandoned);
+  if (spec.kind == CallKind::free) {
+    on_free(std::move(call), thread.id());
+  } else {
+    on_call(std::move(call), thread, *rsp);
+  }
+}
+
+bool BreakpointEngine::is_nested(const PendingCall& call, StoppedThread& thread) {
+  const auto& calls = pending_.of(thread.id());
+  if (calls.empty()) {
+    return false;
+  }
+  const auto& outer = calls.back();
+  if (outer.stack == call.stack) {
+    // A jump from one entry point to another (`operator delete` that ends in free) leaves the same return address in
+    // the same slot. The same entry point again is the next round of a loop.
+    return outer.return_address == call.return_address && outer.entry != call.entry;
+  }
+  if (outer.stack < call.stack) {
+    return false;
+  }
+  // Deeper on the stack: made by the outer call, or made after an exception or a longjmp left it, or after a free that
+  // returned unseen. In the first case alone its caller is still on the stack.
+  if (read_word(stack_, outer.stack) != outer.return_address.value) {
+    return false;
+  }
+  const auto frames = traceback(thread, call.return_address, call.stack, kNestingDepth);
+  const auto outer_entry = modules_.to_pc(outer.entry);
+  const auto outer_return = modules_.to_pc(outer.return_address);
+  const bool is_free = outer.entry_point->spec.kind == CallKind::free;
+  for (const auto& frame : frames.frames) {
+    const bool is_inside = frame.pc.module == outer_entry.module && frame.pc.offset > outer_entry.offset &&
+                           frame.pc.offset <= outer_entry.offset + outer.entry_point->size;
+    if (is_inside || (!is_free && frame.pc == outer_return)) {
+      return true;
+    }
+  }
+  return frames.end != TracebackEnd::complete && !is_free;
+}
+
+void BreakpointEngine::on_free(PendingCall call, OsThreadId thread) {
+  // Recorded before the real call: afterwards the address may belong to another thread already. What is not in the
+  // books of a process that was traced from its start, and is freed from inside the allocator's own module, never was
+  // the program's: glibc's per-thread cache is given back so when a thread ends.
+  const auto* caller = modules_.find(call.return_address);
+  const bool is_own_business = from_process_start_ && ledger_.find(call.pointer) == nullptr && caller != nullptr &&
+                               caller == modules_.find(call.entry);
+  if (!is_own_business) {
+    ledger_.free(call.pointer);
+  }
+  auto& calls = pending_.of(thread);
+  if (!calls.empty() && calls.back().entry_point->spec.kind == CallKind::free) {
+    calls.pop_back();  // that one returned long ago
+  }
+  calls.push_back(std::move(call));
+}
+
+void BreakpointEngine::on_call(PendingCall call, StoppedThread& thread, std::uint64_t rsp) {
+  if (!watch_return(call.return_address)) {
+    ++not_recorded_["called from code outside every module"];
+    return;
+  }
+  auto& calls = pending_.of(thread.id());
+  if (!calls.empty() && calls.back().entry_point->spec.kind == CallKind::free) {
+    calls.pop_back();
+  }
+  call.traceback = traceback(thread, call.return_address, {rsp}, frame_limit_);
+  if (call.entry_point->spec.kind == CallKind::reallocate && call.pointer) {
+    call.old = ledger_.detach(call.pointer);
+  }
+  calls.push_back(std::move(call));
+}
+
+bool BreakpointEngine::watch_return(Address address) {
+  if (returns_.contains(address)) {
+    return true;
+  }
+  // Never a breakpoint where there is no code for sure, such as the stack that a debugger's own call returns to.
+  if (modules_.find(address) == nullptr) {
+    return false;
+  }
+  const auto breakpoint = debugger_.set_breakpoint(address);
+  if (!breakpoint) {
+    return false;
+  }
+  returns_.emplace(address, *breakpoint);
+  return true;
+}
+
+Traceback BreakpointEngine::traceback(StoppedThread& thread, Address return_address, Address stack, std::size_t limit) {
+  // The caller's registers, as the entry point's return will leave them.
+  Registers caller;
+  caller.set(Register::rip, return_address.value);
+  caller.set(Register::rsp, (stack + 8).value);
+  if (const auto rbp = thread.read(Register::rbp)) {
+    caller.set(Register::rbp, *rbp);
+  }
+  auto walked = walk(caller, stack_, modules_, tables_, limit);
+  if (walked.end != TracebackEnd::no_unwind_info || dead_ends_.contains(walked.stopped_at)) {
+    return walked;
+  }
+  const auto pcs = thread.unwind(limit + 1);
+  if (pcs.size() <= walked.frames.size() + 1) {
+    dead_ends_.insert(walked.stopped_at);
+    return walked;
+  }
+  Traceback theirs;
+  for (const auto pc : pcs | std::views::drop(1)) {
+    theirs.frames.push_back({FrameKind::native, modules_.to_pc(pc)});
+  }
+  theirs.end = theirs.frames.size() == limit ? TracebackEnd::frame_limit : TracebackEnd::complete;
+  return theirs;
+}
+
+void BreakpointEngine::on_return(Address address, StoppedThread& thread) {
+  const auto rsp = thread.read(Register::rsp);
+  if (!rsp) {
+    return;
+  }
+  std::vector<PendingCall> abandoned;
+  const auto call = pending_.take_returned(thread.id(), address, {*rsp}, abandoned);
+  give_back(abandoned);
+  if (call) {
+    finish(*call, thread.read(Register::rax).value_or(0), thread.id());
+  }
+}
+
+void BreakpointEngine::finish(const PendingCall& call, std::uint64_t result, OsThreadId thread) {
+  const auto& spec = call.entry_point->spec;
+  if (spec.kind == CallKind::allocate_out) {
+    // An int: the upper half of rax means nothing.
+    const bool succeeded = static_cast<std::uint32_t>(result) == 0;
+    const auto block = succeeded ? read_word(debugger_.memory(), call.out) : std::nullopt;
+    if (block && *block != 0) {
+      ledger_.allocate({*block}, call.size, origin(call, thread));
+    }
+    return;
+  }
+  if (spec.kind == CallKind::reallocate && call.pointer) {
+    const bool was_freed = result != 0 || (call.size == 0 && !call.overflows);
+    if (!was_freed) {
+      if (call.old) {
+        ledger_.reattach(*call.old);
+      }
+      return;
+    }
+    if (call.old) {
+      ledger_.free_detached(*call.old);
+    } else {
+      ledger_.count_unknown_free();
+    }
+  }
+  if (result != 0) {
+    ledger_.allocate({result}, call.size, origin(call, thread));
+  }
+}
+
+Origin BreakpointEngine::origin(const PendingCall& call, OsThreadId thread) {
+  auto domain = call.domain;
+  if (!call.traceback.frames.empty()) {
+    // The C++ library's operator new only passes on to malloc, and has no breakpoint of its own.
+    const auto caller = call.traceback.frames.front().pc;
+    if (caller.module != ModuleId::none) {
+      const auto& wrappers = entry_points(caller.module).operator_new;
+      const auto is_inside = [&](const AddressRange& code) { return code.contains(Address{caller.offset - 1}); };
+      if (std::ranges::any_of(wrappers, is_inside)) {
+        domain = recording_.domains.intern("new");
+      }
+    }
+  }
+  const auto [entry, is_new] = threads_.try_emplace(thread);
+  if (is_new) {
+    const auto label = debugger_.thread_label(thread);
+    entry->second =
+        recording_.threads.intern(label.name.empty() ? fmt::format("thread {}", label.number)
+                                                     : fmt::format("thread {} ({})", label.number, label.name));
+  }
+  return {recording_.tracebacks.intern(call.traceback), domain, entry->second};
+}
+
+void BreakpointEngine::give_back(std::vector<PendingCall>& abandoned) {
+  for (const auto& call : abandoned) {
+    if (call.old) {
+      ledger_.reattach(*call.old);
+    }
+  }
+  abandoned.clear();
+}
+
+void BreakpointEngine::stop(bool process_is_gone) {
+  auto abandoned = pending_.clear();
+  give_back(abandoned);
+  std::vector<BreakpointId> all;
+  for (const auto& [address, site] : sites_) {
+    all.push_back(site.breakpoint);
+  }
+  for (const auto& [address, breakpoint] : returns_) {
+    all.push_back(breakpoint);
+  }
+  if (!process_is_gone) {
+    sites_.clear();  // a report after exit still tells what was watched
+  }
+  returns_.clear();
+  debugger_.remove_breakpoints(all);
+}
+
+Snapshot BreakpointEngine::now() {
+  auto snapshot = take_snapshot(ledger_);
+  snapshot.engine = name();
+  snapshot.frames = frame_limit_;
+  return snapshot;
+}
+
+EngineReport BreakpointEngine::report() const {
+  EngineReport report;
+  for (const auto& [address, site] : sites_) {
+    const auto& spec = site.entry_point->spec;
+    const auto module = base_name(recording_.modules.get(site.module).path);
+    report.entry_points.push_back(
+        {std::string(spec.domain), demangle(std::string(spec.name)), std::string(module), "breakpoint"});
+  }
+  const auto order = [](const WatchedEntryPoint& entry) { return std::tie(entry.domain, entry.module, entry.name); };
+  std::ranges::sort(report.entry_points, {}, order);
+  report.not_recorded = not_recorded_;
+  report.overhead_debugger = ledger_.memory_bytes() + recording_.tracebacks.memory_bytes() + tables_.memory_bytes();
+  return report;
+}
+
+}  // namespace memsnap

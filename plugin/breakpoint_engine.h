@@ -1,0 +1,79 @@
+#pragma once
+
+#include <deque>
+#include <map>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/trace/ledger.h"
+#include "core/unwind/walk.h"
+#include "plugin/allocators.h"
+#include "plugin/engine.h"
+#include "plugin/pending_calls.h"
+#include "plugin/recording.h"
+#include "plugin/unwind_tables.h"
+
+namespace memsnap {
+
+/// Records by stopping: a breakpoint on every entry point, and one on every address that a call of one returned to.
+/// Works on whatever the debugger reaches; costs a stop for each call and each return.
+class BreakpointEngine final : public Engine {
+ public:
+  /// Borrows everything for its life. `frame_limit` counts physical frames. `from_process_start`: no block can be older
+  /// than the engine.
+  BreakpointEngine(Debugger& debugger, Recording& recording, UnwindTables& tables, std::uint32_t frame_limit,
+                   bool from_process_start);
+
+  std::string_view name() const override { return "breakpoint"; }
+  Result<void> modules_changed(const ModuleMap& modules) override;
+  void breakpoint_hit(Address address, StoppedThread& thread) override;
+  void stop(bool process_is_gone) override;
+  Snapshot now() override;
+  const Totals& totals() const override { return ledger_.totals(); }
+  void clear() override { ledger_.clear(); }
+  void reset_peak() override { ledger_.reset_peak(); }
+  void set_epoch(std::uint32_t snapshot) override { ledger_.set_epoch(snapshot); }
+  EngineReport report() const override;
+
+ private:
+  struct Site {  // an entry point as it is mapped
+    const EntryPoint* entry_point;
+    ModuleId module;
+    BreakpointId breakpoint;
+    DomainId domain;
+  };
+
+  Result<void> watch_module(const LoadedModule& module);
+  const ModuleEntryPoints& entry_points(ModuleId id);
+  void on_entry(Address address, const Site& site, StoppedThread& thread);
+  void on_return(Address address, StoppedThread& thread);
+  void on_free(PendingCall call, OsThreadId thread);
+  void on_call(PendingCall call, StoppedThread& thread, std::uint64_t rsp);
+  /// Whether `call` was made by a call of an entry point that is under way on its thread.
+  bool is_nested(const PendingCall& call, StoppedThread& thread);
+  bool watch_return(Address address);
+  Traceback traceback(StoppedThread& thread, Address return_address, Address stack, std::size_t limit);
+  void finish(const PendingCall& call, std::uint64_t result, OsThreadId thread);
+  void give_back(std::vector<PendingCall>& abandoned);
+  Origin origin(const PendingCall& call, OsThreadId thread);
+
+  Debugger& debugger_;
+  Recording& recording_;
+  UnwindTables& tables_;
+  std::uint32_t frame_limit_;
+  bool from_process_start_;
+
+  ModuleMap modules_;
+  std::unordered_map<ModuleId, ModuleEntryPoints> entry_points_;
+  std::unordered_map<Address, Site> sites_;
+  std::unordered_map<Address, BreakpointId> returns_;
+  PendingCalls pending_;
+  Ledger ledger_;
+  StackReader stack_;
+  std::unordered_map<OsThreadId, ThreadId> threads_;
+  std::unordered_set<Address> dead_ends_;  // where the debugger's own walk gave no more than ours
+  std::map<std::string, std::uint64_t> not_recorded_;
+};
+
+}  // namespace memsnap

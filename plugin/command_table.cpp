@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <exception>
+
+#include "plugin/arguments.h"
+#include "plugin/command.h"
+#include "plugin/commands/commands.h"
+
+namespace memsnap {
+namespace {
+
+using Completions = std::vector<std::string>;
+
+Completions complete_table(Session& session, Words words) {
+  auto all = words.empty() ? key_completions() : Completions();
+  std::ranges::move(snapshot_completions(session), std::back_inserter(all));
+  std::ranges::move(Completions{"--limit", "--json", "--all", "--cumulative"}, std::back_inserter(all));
+  return all;
+}
+
+Completions complete_snapshot(Session& session, Words words) {
+  auto all = words.empty() ? snapshot_completions(session) : Completions();
+  all.emplace_back("all");
+  return all;
+}
+
+Completions complete_start(Session&, Words words) {
+  if (!words.empty() && words.back() == "--engine") {
+    return {"auto", "breakpoint", "recorder"};
+  }
+  return {"--engine"};
+}
+
+Completions complete_hide(Session& session, Words words) {
+  if (words.empty()) {
+    return {"add", "delete", "list", "reset"};
+  }
+  return words.front() == "delete" ? session.hide_rules().patterns() : Completions();
+}
+
+Completions complete_filter(Session&, Words words) {
+  return words.empty() ? Completions{"include", "exclude", "list", "clear"} : Completions{"--all-frames"};
+}
+
+Completions complete_json(Session&, Words) { return {"--json"}; }
+Completions complete_traceback(Session&, Words) { return {"--all", "--json"}; }
+
+Completions complete_help(Session&, Words words) {
+  Completions names;
+  if (words.empty()) {
+    for (const auto& command : command_table()) {
+      names.emplace_back(command.name);
+    }
+  }
+  return names;
+}
+
+constexpr std::array kCommands = {
+    Command{"start", "[NFRAMES] [--engine auto|recorder|breakpoint]", "Start tracing allocations.",
+            "Before 'run', tracing is armed: nothing of the program's allocations is missed. In a live or attached\n"
+            "process, blocks are recorded from now on. NFRAMES is how many physical frames of a traceback are kept,\n"
+            "1 to 256; default 32.\n",
+            commands::start, complete_start},
+    Command{"stop", "", "Stop tracing, and leave the process as it was.", "Snapshots stay.\n", commands::stop, nullptr},
+    Command{"status", "[--json]", "Show what is traced, and what tracing costs.", "Sizes are bytes.\n",
+            commands::status, complete_json},
+    Command{"clear", "", "Forget every block recorded so far.", "Snapshots stay.\n", commands::clear, nullptr},
+    Command{"reset-peak", "", "Make the peak what is live now.", "", commands::reset_peak, nullptr},
+    Command{"take", "[NAME] [--json]", "Take a snapshot of what is live now.",
+            "Without a name it is called by its number.\n", commands::take, complete_json},
+    Command{"list", "[--json]", "List the snapshots.", "", commands::list, complete_json},
+    Command{"delete", "SNAP|all", "Forget a snapshot, or all of them.", "", commands::remove, complete_snapshot},
+    Command{
+        "stats", "[KEY] [SNAP] [--cumulative] [--limit N] [--all] [--json]",
+        "Rank what is live in a snapshot by where it was allocated.",
+        "KEY is lineno (default), filename, function, traceback, module, domain, thread or type. SNAP is a snapshot's\n"
+        "name or number, or 'now'; default is the latest snapshot, or 'now' where there is none. --cumulative charges\n"
+        "every frame of a traceback, not the call site alone. --limit 0 prints all rows; --all shows the library "
+        "frames\n"
+        "that tracebacks hide.\n",
+        commands::stats, complete_table},
+    Command{"diff", "[KEY] [OLD [NEW]] [--limit N] [--all] [--json]", "Rank what changed between two snapshots.",
+            "Without OLD and NEW: the last two snapshots. With OLD alone, NEW is the latest snapshot, or 'now' where "
+            "OLD is\n"
+            "the latest. KEY is lineno (default), filename, function, traceback, module, domain, thread or type.\n",
+            commands::diff, complete_table},
+    Command{"traceback", "[RANK] [--all] [--json]", "Print the largest traceback behind a row of the last table.",
+            "RANK is the row's number, by default 1. --all shows the hidden frames too.\n", commands::traceback,
+            complete_traceback},
+    Command{"filter", "include|exclude PATTERN[:LINE] [--all-frames] | list | clear",
+            "Choose which blocks tables show, by the file they come from.",
+            "PATTERN is a glob on the call site's file. With --all-frames every frame of a traceback is looked at.\n",
+            commands::filter, complete_filter},
+    Command{"hide", "add PATTERN | delete PATTERN | list | reset", "Choose which frames are never a call site.",
+            "PATTERN is a glob on a frame's file, function or module. A block is charged to its innermost frame that "
+            "has a\n"
+            "source line and is not hidden.\n",
+            commands::hide, complete_hide},
+    Command{"help", "[COMMAND]", "Explain a command, or list them all.", "", commands::help, complete_help},
+};
+
+Result<std::string> run_words(Session& session, Words words) {
+  if (words.empty()) {
+    return help_overview();
+  }
+  if (const auto* command = find_command(words.front())) {
+    return command->run(session, words.subspan(1));
+  }
+  std::vector<std::string_view> names;
+  for (const auto& command : kCommands) {
+    names.push_back(command.name);
+  }
+  return fail(Code::usage, fmt::format("'{}' is no command; commands are {}", words.front(), fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+std::span<const Command> command_table() { return kCommands; }
+
+const Command* find_command(std::string_view name) {
+  const auto found = std::ranges::find(kCommands, name, &Command::name);
+  return found == kCommands.end() ? nullptr : &*found;
+}
+
+Result<std::string> run_command(Session& session, Words words) {
+  try {
+    return run_words(session, words);
+  } catch (const std::exception& error) {
+    return fail(Code::debugger, fmt::format("internal error: {}", error.what()));
+  } catch (...) {
+    return fail(Code::debugger, "internal error");
+  }
+}
+
+std::vector<std::string> complete_command(Session& session, Words words) {
+  if (words.empty()) {
+    return {};
+  }
+  const auto last = words.back();
+  std::vector<std::string> candidates;
+  if (words.size() == 1) {
+    candidates = complete_help(session, {});
+  } else if (const auto* command = find_command(words.front()); command != nullptr && command->complete != nullptr) {
+    candidates = command->complete(session, words.subspan(1, words.size() - 2));
+  }
+  std::erase_if(candidates, [&last](const std::string& candidate) { return !candidate.starts_with(last); });
+  return candidates;
+}
+
+std::string usage_line(const Command& command) {
+  return command.usage.empty() ? fmt::format("memsnap {}", command.name)
+                               : fmt::format("memsnap {} {}", command.name, command.usage);
+}
+
+std::string help_text(const Command& command) {
+  return fmt::format("{}\nUsage: {}\n{}{}", command.summary, usage_line(command), command.help.empty() ? "" : "\n",
+                     command.help);
+}
+
+std::string help_overview() {
+  std::string text = "Snapshots of native memory: which line allocated what is still there.\n\n";
+  for (const auto& command : kCommands) {
+    text += fmt::format("memsnap {:<11} {}\n", command.name, command.summary);
+  }
+  text += "\nType 'memsnap help COMMAND' for its arguments.\n";
+  return text;
+}
+
+}  // namespace memsnap

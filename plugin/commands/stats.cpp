@@ -1,0 +1,56 @@
+#include "plugin/arguments.h"
+#include "plugin/commands/commands.h"
+#include "plugin/commands/table.h"
+
+namespace memsnap::commands {
+
+Grouping grouping_of(Session& session, Key key, bool cumulative, Progress& progress) {
+  return {.key = key,
+          .cumulative = cumulative,
+          .filters = session.filters(),
+          .domains = session.recording().domains.names(),
+          .threads = session.recording().threads.names(),
+          .progress = [&progress](double share) { return progress(share); }};
+}
+
+std::string show_table(Session& session, Table table, const TableOptions& options) {
+  const auto sources = [&session](const std::string& file, std::uint32_t line) {
+    return session.sources().line(file, line);
+  };
+  const TableStyle style{.limit = options.limit, .all_frames = options.all};
+  auto text =
+      options.json ? table_json(table, style, session.blame()) : table_text(table, style, session.blame(), sources);
+  session.last_table() = std::move(table);
+  return text;
+}
+
+Result<std::string> stats(Session& session, Words words) {
+  Arguments arguments("stats");
+  arguments.allow_words(2);
+  TableOptions options;
+  options.declare(arguments, true);
+  if (auto parsed = arguments.parse(words); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  const auto split = split_table_words(session, arguments.words());
+  if (!split) {
+    return std::unexpected(split.error());
+  }
+  if (split->snapshots.size() > 1) {
+    return arguments.wrong("one word too many: '" + split->snapshots.back() + "'");
+  }
+  const auto snapshot =
+      split->snapshots.empty() ? session.latest_snapshot() : session.find_snapshot(split->snapshots.front());
+  if (!snapshot) {
+    return std::unexpected(snapshot.error());
+  }
+  Progress progress(session.debugger(), "reading symbols");
+  const auto grouping = grouping_of(session, split->key, options.cumulative, progress);
+  auto ranking = statistics(**snapshot, grouping, session.blame());
+  if (!ranking) {
+    return std::unexpected(ranking.error());
+  }
+  return show_table(session, make_table(**snapshot, grouping, std::move(*ranking)), options);
+}
+
+}  // namespace memsnap::commands

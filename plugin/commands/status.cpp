@@ -1,0 +1,117 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/formats/size.h"
+#include "plugin/arguments.h"
+#include "plugin/commands/commands.h"
+
+namespace memsnap::commands {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string_view to_string(Tracing tracing) {
+  switch (tracing) {
+    case Tracing::no:
+      return "no";
+    case Tracing::armed:
+      return "armed";
+    case Tracing::yes:
+      return "yes";
+  }
+  return "no";
+}
+
+std::size_t distinct_tracebacks(Engine* engine) { return engine == nullptr ? 0 : engine->now().tracebacks(); }
+
+Json domains_json(const EngineReport& report) {
+  auto domains = Json::object();
+  for (const auto& entry : report.entry_points) {
+    auto& domain = domains[entry.domain];
+    // Two modules can have an entry point of one name.
+    const auto name = domain.contains(entry.name) ? entry.module + "!" + entry.name : entry.name;
+    domain[name] = entry.how;
+  }
+  return domains;
+}
+
+Json status_json(Session& session) {
+  auto* engine = session.engine_or_null();
+  const auto totals = engine == nullptr ? Totals() : engine->totals();
+  const auto report = engine == nullptr ? EngineReport() : engine->report();
+  std::uint64_t not_recorded = 0;
+  auto reasons = Json::object();
+  for (const auto& [reason, calls] : report.not_recorded) {
+    not_recorded += calls;
+    reasons[reason] = calls;
+  }
+  const auto engine_name = engine == nullptr ? std::string_view(session.options().engine) : engine->name();
+  return {{"tracing", to_string(session.tracing())},
+          {"engine", session.tracing() == Tracing::no ? Json() : Json(engine_name)},
+          {"frames", session.options().frames},
+          {"size", totals.size},
+          {"count", totals.count},
+          {"peak", totals.peak},
+          {"tracebacks", distinct_tracebacks(engine)},
+          {"allocations", totals.allocations},
+          {"frees", totals.frees},
+          {"allocated", totals.allocated},
+          {"not_recorded", not_recorded},
+          {"not_recorded_reasons", reasons},
+          {"unknown_frees", totals.unknown_frees},
+          {"missed_frees", totals.missed_frees},
+          {"overhead_process", report.overhead_process},
+          {"overhead_debugger", report.overhead_debugger},
+          {"domains", domains_json(report)}};
+}
+
+// The same as `key: value` lines; what people read as a size has it in words behind.
+std::string status_text(const Json& status) {
+  std::string text;
+  for (const auto& [key, value] : status.items()) {
+    const bool is_size = key == "size" || key == "peak" || key == "allocated" || key.starts_with("overhead");
+    if (key == "domains") {
+      for (const auto& [domain, entries] : value.items()) {
+        std::vector<std::string> words;
+        for (const auto& [name, how] : entries.items()) {
+          words.push_back(fmt::format("{} ({})", name, how.get<std::string>()));
+        }
+        text += fmt::format("domains: {}: {}\n", domain, fmt::join(words, ", "));
+      }
+    } else if (key == "not_recorded_reasons") {
+      for (const auto& [reason, calls] : value.items()) {
+        text += fmt::format("not_recorded: {} {}\n", calls.get<std::uint64_t>(), reason);
+      }
+    } else if (value.is_string()) {
+      text += fmt::format("{}: {}\n", key, value.get<std::string>());
+    } else if (value.is_number()) {
+      const auto number = value.get<std::uint64_t>();
+      text += is_size && number >= 10240 ? fmt::format("{}: {} ({})\n", key, number, format_size(number))
+                                         : fmt::format("{}: {}\n", key, number);
+    } else {
+      text += fmt::format("{}: -\n", key);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> status(Session& session, Words words) {
+  Arguments arguments("status");
+  bool json = false;
+  arguments.flag("--json", json);
+  if (auto parsed = arguments.parse(words); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  if (session.debugger().state() == InferiorState::running && session.tracing() != Tracing::no) {
+    return fail(Code::running, "the process is running; interrupt it first");
+  }
+  const auto status = status_json(session);
+  constexpr auto kReplace = Json::error_handler_t::replace;
+  return json ? status.dump(-1, ' ', false, kReplace) + "\n" : status_text(status);
+}
+
+}  // namespace memsnap::commands

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "core/formats/table.h"
+#include "plugin/arguments.h"
+#include "plugin/progress.h"
+#include "plugin/session.h"
+
+namespace memsnap::commands {
+
+/// What a ranking of this session needs. Borrows the session's tables and `progress`.
+Grouping grouping_of(Session& session, Key key, bool cumulative, Progress& progress);
+
+/// Prints a table and keeps it as the last one.
+std::string show_table(Session& session, Table table, const TableOptions& options);
+
+}  // namespace memsnap::commands

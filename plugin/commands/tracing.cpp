@@ -1,0 +1,69 @@
+#include <fmt/format.h>
+
+#include "plugin/arguments.h"
+#include "plugin/commands/commands.h"
+
+namespace memsnap::commands {
+
+Result<std::string> start(Session& session, Words words) {
+  Arguments arguments("start");
+  arguments.allow_words(1);
+  StartOptions options;
+  std::string history;
+  arguments.value("--engine", options.engine);
+  arguments.value("--history", history);
+  if (auto parsed = arguments.parse(words); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  if (!history.empty()) {
+    return fail(Code::unsupported, "--history is not there yet; 'memsnap start' without it works");
+  }
+  if (options.engine != "auto" && options.engine != "recorder" && options.engine != "breakpoint") {
+    return fail(Code::usage, fmt::format("'{}' is no engine; engines are auto, recorder, breakpoint", options.engine));
+  }
+  if (!arguments.words().empty()) {
+    const auto& word = arguments.words().front();
+    constexpr std::uint32_t kMostFrames = 256;
+    options.frames = parse_number(word).value_or(0);
+    if (options.frames < 1 || options.frames > kMostFrames) {
+      return fail(Code::usage, fmt::format("'{}' is no number of frames; NFRAMES is 1 to {}", word, kMostFrames));
+    }
+  }
+  return session.start(options);
+}
+
+Result<std::string> stop(Session& session, Words words) {
+  if (auto parsed = Arguments("stop").parse(words); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  if (auto stopped = session.stop(); !stopped) {
+    return std::unexpected(stopped.error());
+  }
+  return "memsnap: stopped\n";
+}
+
+Result<std::string> clear(Session& session, Words words) {
+  if (auto parsed = Arguments("clear").parse(words); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  const auto engine = session.engine();
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  (*engine)->clear();
+  return "memsnap: cleared\n";
+}
+
+Result<std::string> reset_peak(Session& session, Words words) {
+  if (auto parsed = Arguments("reset-peak").parse(words); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  const auto engine = session.engine();
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  (*engine)->reset_peak();
+  return "";
+}
+
+}  // namespace memsnap::commands

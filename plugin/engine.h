@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/module.h"
+#include "core/result.h"
+#include "core/trace/snapshot.h"
+#include "plugin/debugger.h"
+
+namespace memsnap {
+
+/// An entry point that an engine watches, for `status`.
+struct WatchedEntryPoint {
+  std::string domain;
+  std::string name;      ///< demangled
+  std::string module;    ///< base name
+  std::string_view how;  ///< "breakpoint" or "hook"
+};
+
+/// What an engine can tell of itself.
+struct EngineReport {
+  std::vector<WatchedEntryPoint> entry_points;
+  std::map<std::string, std::uint64_t> not_recorded;  ///< calls, by reason
+  std::uint64_t overhead_process = 0;                 ///< bytes in the inferior
+  std::uint64_t overhead_debugger = 0;                ///< bytes in the debugger
+};
+
+/// A source of allocation events, and the books it keeps. One engine serves one process.
+///
+/// The session calls it with all inferior threads stopped.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+
+  virtual std::string_view name() const = 0;
+  /// The modules mapped now. The first call begins the recording; later ones come when modules came or went.
+  virtual Result<void> modules_changed(const ModuleMap& modules) = 0;
+  virtual void breakpoint_hit(Address address, StoppedThread& thread) = 0;
+  /// Takes everything out of the process again. `process_is_gone`: there is nothing to take it out of.
+  virtual void stop(bool process_is_gone) = 0;
+
+  /// What is live now; `id` and `name` are the caller's.
+  virtual Snapshot now() = 0;
+  virtual const Totals& totals() const = 0;
+  virtual void clear() = 0;
+  virtual void reset_peak() = 0;
+  /// Blocks from now on are born after this snapshot.
+  virtual void set_epoch(std::uint32_t snapshot) = 0;
+  virtual EngineReport report() const = 0;
+};
+
+}  // namespace memsnap

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/formats/table.h"
+#include "core/symbols/symbolizer.h"
+#include "core/trace/blame.h"
+#include "core/trace/rules.h"
+#include "plugin/debugger.h"
+#include "plugin/engine.h"
+#include "plugin/recording.h"
+#include "plugin/snapshot_store.h"
+#include "plugin/source_reader.h"
+#include "plugin/unwind_tables.h"
+
+namespace memsnap {
+
+/// Whether anything is recorded.
+enum class Tracing : std::uint8_t { no, armed, yes };
+
+/// What the user asked `start` for.
+struct StartOptions {
+  std::uint32_t frames = 32;    ///< physical frames of a traceback, 1 to 256
+  std::string engine = "auto";  ///< auto, recorder, breakpoint
+};
+
+/// One traced target: what is recorded of it now, its snapshots, the rules for reading them, the last table.
+///
+/// Lives as long as the plugin; processes come and go. Not thread-safe: an adapter calls it from one thread at a time.
+class Session final : public DebuggerEvents {
+ public:
+  explicit Session(Debugger& debugger);
+  ~Session() override;
+
+  /// Begins to record: at once in a process, else in the next one. Returns what to tell the user.
+  Result<std::string> start(const StartOptions& options);
+  /// Ends it, and leaves the process as it was. Snapshots stay.
+  Result<void> stop();
+
+  Tracing tracing() const;
+  const StartOptions& options() const { return options_; }
+  /// The engine at work, or that worked in the process that is gone. Code::no_process, Code::not_tracing or
+  /// Code::running where there is nothing that could be read now; the message says what to do.
+  Result<Engine*> engine();
+  /// The same for reading status: nullptr where there is none.
+  Engine* engine_or_null() { return engine_.get(); }
+
+  /// Takes a snapshot. An empty name stands for its number.
+  Result<SnapshotPtr> take(const std::string& name);
+  /// A snapshot by name or number, or what is live now for `now`.
+  Result<SnapshotPtr> find_snapshot(std::string_view word);
+  /// The latest snapshot, or `now` where there is none.
+  Result<SnapshotPtr> latest_snapshot();
+  SnapshotStore& snapshots() { return snapshots_; }
+
+  const Recording& recording() const { return recording_; }
+  HideRules& hide_rules() { return hide_rules_; }
+  std::vector<Filter>& filters() { return filters_; }
+  Blame& blame() { return blame_; }
+  SourceReader& sources() { return sources_; }
+  Debugger& debugger() { return debugger_; }
+  std::optional<Table>& last_table() { return last_table_; }
+
+  void on_breakpoint(Address address, StoppedThread& thread) override;
+  void on_modules_changed() override;
+  void on_process_gone() override;
+
+ private:
+  Result<void> begin(bool from_process_start);
+  Result<void> read_modules();
+  bool is_another_program(const ModuleMap& modules) const;
+  Result<SnapshotPtr> now();
+
+  Debugger& debugger_;
+  Recording recording_;
+  UnwindTables unwind_tables_;
+  Symbolizer symbolizer_;
+  HideRules hide_rules_;
+  std::vector<Filter> filters_;
+  Blame blame_;
+  SourceReader sources_;
+  SnapshotStore snapshots_;
+  std::optional<Table> last_table_;
+
+  StartOptions options_;
+  bool wanted_ = false;             // between start and stop
+  std::unique_ptr<Engine> engine_;  // of the process, or of the last one
+  bool process_is_gone_ = true;
+  bool since_start_only_ = false;
+  ModuleMap modules_;
+};
+
+}  // namespace memsnap
