@@ -1,0 +1,113 @@
+// The native half of gdb/memsnap.py: a Python extension module for the interpreter inside GDB. Every function here is
+// an entry from GDB, and none lets an exception out but for those that say how the module was used wrongly.
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gdb/gdb_debugger.h"
+#include "plugin/command.h"
+#include "plugin/session.h"
+
+namespace py = pybind11;
+
+namespace memsnap {
+namespace {
+
+struct Plugin {
+  GdbDebugger debugger;
+  Session session{debugger};
+
+  Plugin(py::module_ gdb, py::object breakpoint_class) : debugger(std::move(gdb), std::move(breakpoint_class)) {}
+};
+
+// One for each GDB. Never destroyed: GDB's Python is half gone by the time that static objects are.
+Plugin* the_plugin = nullptr;
+
+// Runs an event handler. What goes wrong in it must neither stop the inferior nor reach the user raw.
+template <typename Work>
+void guarded(Work work) {
+  if (the_plugin == nullptr) {
+    return;
+  }
+  try {
+    work(*the_plugin);
+  } catch (...) {
+    PyErr_Clear();
+  }
+}
+
+bool on_breakpoint(std::uint64_t address) {
+  guarded([address](Plugin& plugin) {
+    if (plugin.debugger.is_current_inferior()) {
+      GdbDebugger::Thread thread(plugin.debugger, {address});
+      plugin.session.on_breakpoint({address}, thread);
+    }
+  });
+  return false;
+}
+
+void on_modules_changed() {
+  guarded([](Plugin& plugin) {
+    if (plugin.session.tracing() != Tracing::no && plugin.debugger.has_live_process()) {
+      plugin.session.on_modules_changed();
+    }
+  });
+}
+
+void on_process_gone(int inferior) {
+  guarded([inferior](Plugin& plugin) {
+    if (inferior == plugin.debugger.inferior_number()) {
+      plugin.session.on_process_gone();
+    }
+  });
+}
+
+std::pair<bool, std::string> run(const std::vector<std::string>& words) {
+  try {
+    auto result = run_command(the_plugin->session, words);
+    return result ? std::pair(false, std::move(*result)) : std::pair(true, "memsnap: " + result.error().message);
+  } catch (const std::exception& error) {
+    PyErr_Clear();
+    return {true, std::string("memsnap: internal error: ") + error.what()};
+  }
+}
+
+std::vector<std::string> complete(const std::vector<std::string>& words) {
+  try {
+    return complete_command(the_plugin->session, words);
+  } catch (...) {
+    PyErr_Clear();
+    return {};
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> commands() {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const auto& command : command_table()) {
+    all.emplace_back(command.name, help_text(command));
+  }
+  return all;
+}
+
+}  // namespace
+}  // namespace memsnap
+
+PYBIND11_MODULE(_memsnap, module) {
+  using namespace memsnap;
+  module.def("connect", [](py::module_ gdb, py::object breakpoint_class) {
+    the_plugin = new Plugin(std::move(gdb), std::move(breakpoint_class));
+  });
+  module.def("commands", &commands);
+  module.def("overview", &help_overview);
+  module.def("run", &run);
+  module.def("complete", &complete);
+  module.def("on_breakpoint", &on_breakpoint);
+  module.def("on_modules_changed", &on_modules_changed);
+  module.def("on_process_gone", &on_process_gone);
+}

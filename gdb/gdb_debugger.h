@@ -1,0 +1,79 @@
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/debugger.h"
+#include "plugin/local_process.h"
+
+namespace memsnap {
+
+/// The port for GDB, through its Python interface.
+///
+/// All calls are on GDB's main thread, with Python's lock held.
+class GdbDebugger final : public Debugger, private MemoryReader {
+ public:
+  /// `gdb` is the module, `breakpoint_class` makes a hidden breakpoint from an address.
+  GdbDebugger(pybind11::module_ gdb, pybind11::object breakpoint_class);
+
+  InferiorState state() override;
+  bool was_launched() override;
+  std::vector<MappedModule> modules() override;
+  MemoryReader& memory() override { return *this; }
+  Result<BreakpointId> set_breakpoint(Address address) override;
+  void remove_breakpoints(std::span<const BreakpointId> ids) override;
+  Result<void> watch_modules(bool on) override;
+  ThreadLabel thread_label(OsThreadId id) override;
+  std::string source_path(const std::string& path) override;
+  bool interrupted() override;
+  void show_progress(const std::string& line) override;
+
+  /// GDB's number of the inferior that is traced, 0 for none yet.
+  int inferior_number() const { return inferior_number_; }
+  /// Takes GDB's current inferior as the traced one. Called when a command begins to trace, and at a new process.
+  void choose_inferior();
+  /// Whether GDB's current inferior has a process: a program's file alone brings modules too.
+  bool has_live_process();
+  /// Whether GDB's current inferior is the traced one.
+  bool is_current_inferior();
+
+  /// The thread that GDB handles a breakpoint of at `address`.
+  class Thread;
+
+ private:
+  std::size_t read(Address address, std::span<std::byte> into) override;
+  pybind11::object inferior();
+  bool is_native();
+
+  pybind11::module_ gdb_;
+  pybind11::object breakpoint_class_;
+  std::unordered_map<BreakpointId, pybind11::object> breakpoints_;
+  std::uint32_t next_breakpoint_ = 0;
+  int inferior_number_ = 0;
+  int pid_ = 0;
+  bool native_ = false;
+  LocalMemory local_memory_;
+  LocalModules local_modules_;
+};
+
+/// One stop at a breakpoint of ours.
+class GdbDebugger::Thread final : public StoppedThread {
+ public:
+  Thread(GdbDebugger& debugger, Address breakpoint);
+  OsThreadId id() override { return id_; }
+  std::optional<std::uint64_t> read(Register which) override;
+  std::vector<Address> unwind(std::size_t limit) override;
+
+ private:
+  void read_natively(Address breakpoint);
+
+  GdbDebugger& debugger_;
+  OsThreadId id_{};
+  bool is_native_ = false;
+  Registers registers_;     // those read natively
+  pybind11::object frame_;  // GDB's newest frame, once asked for
+};
+
+}  // namespace memsnap

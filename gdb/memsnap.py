@@ -1,0 +1,97 @@
+"""memsnap: which line allocated the memory that is still there?
+
+Load it with 'source PATH/memsnap.py', then type 'memsnap help'.
+"""
+
+import os
+import sys
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def _load_bridge():
+    """The native part: beside this file in a build tree, under lib/ where it is installed."""
+    import importlib.machinery
+    import importlib.util
+
+    places = [_HERE, os.path.join(_HERE, "..", "..", "lib", "memsnap")]
+    for place in places:
+        path = os.path.join(place, "_memsnap.so")
+        if os.path.exists(path):
+            loader = importlib.machinery.ExtensionFileLoader("_memsnap", path)
+            module = importlib.util.module_from_spec(importlib.util.spec_from_loader("_memsnap", loader))
+            loader.exec_module(module)
+            return module
+    raise gdb.GdbError("memsnap: its native part, _memsnap.so, is in none of: " + ", ".join(places))
+
+
+def _register(gdb, bridge):
+    class HiddenBreakpoint(gdb.Breakpoint):
+        """A breakpoint that the user does not see, and that never stops."""
+
+        def __init__(self, address):
+            super().__init__("*%#x" % address, internal=True)
+            self.address = address
+
+        def stop(self):
+            return bridge.on_breakpoint(self.address)
+
+    bridge.connect(gdb, HiddenBreakpoint)
+
+    def run(words):
+        is_error, text = bridge.run(words)
+        if is_error:
+            raise gdb.GdbError(text)
+        gdb.write(text)
+
+    def words_of(text):
+        # An unfinished quote while completing is no error.
+        try:
+            words = gdb.string_to_argv(text)
+        except gdb.error:
+            words = text.split()
+        return words + [""] if not text or text[-1].isspace() else words
+
+    class Memsnap(gdb.Command):
+        # GDB calls this for what is not one of the subcommands.
+        def invoke(self, argument, from_tty):
+            run(gdb.string_to_argv(argument))
+
+    Memsnap.__doc__ = bridge.overview()
+    Memsnap("memsnap", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
+
+    def register_command(name, help_text):
+        class Subcommand(gdb.Command):
+            def invoke(self, argument, from_tty):
+                run([name] + gdb.string_to_argv(argument))
+
+            def complete(self, text, word):
+                # GDB completes from its own idea of a word's beginning: what stands before it is there already.
+                words = words_of(text)
+                present = len(words[-1]) - len(word or "")
+                return [candidate[present:] for candidate in bridge.complete([name] + words)]
+
+        Subcommand.__doc__ = help_text
+        Subcommand("memsnap " + name, gdb.COMMAND_DATA)
+
+    for name, help_text in bridge.commands():
+        register_command(name, help_text)
+
+    gdb.events.new_objfile.connect(lambda event: bridge.on_modules_changed())
+    if hasattr(gdb.events, "free_objfile"):
+        gdb.events.free_objfile.connect(lambda event: bridge.on_modules_changed())
+    gdb.events.exited.connect(lambda event: bridge.on_process_gone(event.inferior.num))
+
+
+if __name__ == "__main__":
+    # Sourced: once more as a module, so that sourcing it twice does no harm and nothing of it is left in __main__.
+    sys.path.insert(0, _HERE)
+    try:
+        import memsnap  # noqa: F401
+    finally:
+        sys.path.remove(_HERE)
+        del _HERE, _load_bridge, _register
+else:
+    import gdb
+
+    _register(gdb, _load_bridge())
