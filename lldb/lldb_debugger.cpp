@@ -1,0 +1,305 @@
+#include "lldb/lldb_debugger.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace memsnap {
+namespace {
+
+// By DWARF number, as Register is.
+constexpr std::array<const char*, Registers::kCount> kRegisterNames = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
+                                                                       "rbp", "rsp", "r8",  "r9",  "r10", "r11",
+                                                                       "r12", "r13", "r14", "r15", "rip"};
+
+constexpr const char* kBreakpointName = "memsnap";
+
+std::string path_of(lldb::SBFileSpec file) {
+  std::array<char, 4096> path{};
+  return file.IsValid() && file.GetPath(path.data(), path.size()) > 0 ? std::string(path.data()) : std::string();
+}
+
+// The process that traces `pid` is also the one that started it.
+bool is_child_of_its_tracer(pid_t pid) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  std::string parent;
+  std::string tracer;
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("PPid:")) {
+      parent = line.substr(line.find(':') + 1);
+    } else if (line.starts_with("TracerPid:")) {
+      tracer = line.substr(line.find(':') + 1);
+    }
+  }
+  return !parent.empty() && parent == tracer;
+}
+
+}  // namespace
+
+LldbDebugger::LldbDebugger(lldb::SBDebugger debugger) : debugger_(debugger) {}
+
+LldbDebugger::~LldbDebugger() = default;
+
+lldb::SBTarget LldbDebugger::target() { return target_.IsValid() ? target_ : debugger_.GetSelectedTarget(); }
+
+lldb::SBProcess LldbDebugger::process() { return target().GetProcess(); }
+
+InferiorState LldbDebugger::state() {
+  switch (process().GetState()) {
+    case lldb::eStateStopped:
+    case lldb::eStateCrashed:
+    case lldb::eStateSuspended:
+      return InferiorState::stopped;
+    case lldb::eStateRunning:
+    case lldb::eStateStepping:
+    case lldb::eStateLaunching:
+    case lldb::eStateAttaching:
+      return InferiorState::running;
+    default:
+      return InferiorState::none;
+  }
+}
+
+bool LldbDebugger::process_changed() {
+  auto current = process();
+  const auto state = current.GetState();
+  const bool is_alive = state != lldb::eStateExited && state != lldb::eStateDetached && state != lldb::eStateInvalid &&
+                        state != lldb::eStateUnloaded;
+  return process_id_ != 0 && (!is_alive || current.GetUniqueID() != process_id_);
+}
+
+void LldbDebugger::accept_process() {
+  auto current = process();
+  process_id_ = current.IsValid() && state() != InferiorState::none ? current.GetUniqueID() : 0;
+  local_ = process_id_ != 0 && is_local();
+  local_memory_.set_pid(local_ ? static_cast<pid_t>(current.GetProcessID()) : 0);
+}
+
+// A remote process may have a number that stands for another one here: the program must lie where LLDB says that it
+// does.
+bool LldbDebugger::is_local() {
+  auto executable = target().GetModuleAtIndex(0);
+  const auto base = executable.GetObjectFileHeaderAddress().GetLoadAddress(target());
+  const auto pid = static_cast<pid_t>(process().GetProcessID());
+  const auto path = path_of(executable.GetFileSpec());
+  const auto modules = local_modules_.read(pid);
+  return std::ranges::any_of(modules, [&](const MappedModule& module) {
+    std::error_code ignored;
+    return !module.segments.empty() && module.segments.front().begin.value == base &&
+           std::filesystem::equivalent(module.module.path, path, ignored);
+  });
+}
+
+bool LldbDebugger::was_launched() {
+  if (process_id_ == 0) {
+    accept_process();
+  }
+  return local_ && is_child_of_its_tracer(static_cast<pid_t>(process().GetProcessID()));
+}
+
+std::vector<MappedModule> LldbDebugger::modules() {
+  accept_process();
+  if (!local_) {
+    return {};
+  }
+  auto modules = local_modules_.read(static_cast<pid_t>(process().GetProcessID()));
+  auto current = target();
+  for (std::uint32_t i = 0; i < current.GetNumModules(); ++i) {
+    auto module = current.GetModuleAtIndex(i);
+    const auto path = path_of(module.GetFileSpec());
+    const auto symbols = path_of(module.GetSymbolFileSpec());
+    const auto found = std::ranges::find(modules, path, [](const MappedModule& each) { return each.module.path; });
+    if (found != modules.end() && symbols != path) {
+      found->module.debug_file = symbols;
+    }
+  }
+  return modules;
+}
+
+std::size_t LldbDebugger::read(Address address, std::span<std::byte> into) {
+  if (const auto got = local_memory_.read(address, into); got > 0) {
+    return got;
+  }
+  lldb::SBError error;
+  return process().ReadMemory(address.value, into.data(), into.size(), error);
+}
+
+void LldbDebugger::make_hidden(lldb::SBBreakpoint& breakpoint) {
+  breakpoint.AddName(kBreakpointName);
+  breakpoint.SetAutoContinue(false);
+}
+
+Result<BreakpointId> LldbDebugger::set_breakpoint(Address address) {
+  // By section where there is one, so that LLDB moves it along with its module.
+  auto where = target().ResolveLoadAddress(address.value);
+  auto breakpoint = where.GetSection().IsValid() ? target().BreakpointCreateBySBAddress(where)
+                                                 : target().BreakpointCreateByAddress(address.value);
+  if (!breakpoint.IsValid() || breakpoint.GetNumLocations() == 0) {
+    return fail(Code::debugger, fmt::format("no breakpoint at {:#x}", address.value));
+  }
+  make_hidden(breakpoint);
+  auto hook = std::make_unique<Hook>(Hook{this, Hook::Kind::address, address, false});
+  breakpoint.SetCallback(callback_, hook.get());
+  const BreakpointId id{next_breakpoint_++};
+  breakpoints_.emplace(id, Breakpoint{breakpoint, std::move(hook)});
+  return id;
+}
+
+void LldbDebugger::remove_breakpoints(std::span<const BreakpointId> ids) {
+  for (const auto id : ids) {
+    const auto found = breakpoints_.find(id);
+    if (found == breakpoints_.end()) {
+      continue;
+    }
+    // A handler may be running, and LLDB may still come back to this breakpoint in the same stop.
+    found->second.hook->is_dead = true;
+    found->second.breakpoint.SetEnabled(false);
+    removed_.push_back(std::move(found->second));
+    breakpoints_.erase(found);
+  }
+}
+
+void LldbDebugger::delete_removed() {
+  for (auto& each : removed_) {
+    target().BreakpointDelete(each.breakpoint.GetID());
+  }
+  removed_.clear();
+}
+
+void LldbDebugger::watch(lldb::SBBreakpoint breakpoint) {
+  if (!breakpoint.IsValid()) {
+    return;
+  }
+  make_hidden(breakpoint);
+  auto hook = std::make_unique<Hook>(Hook{this, Hook::Kind::modules, {}, false});
+  breakpoint.SetCallback(callback_, hook.get());
+  watches_.push_back({breakpoint, std::move(hook)});
+}
+
+Result<void> LldbDebugger::watch_modules(bool on) {
+  for (auto& each : watches_) {
+    target().BreakpointDelete(each.breakpoint.GetID());
+  }
+  watches_.clear();
+  if (!on) {
+    target_ = {};
+    process_id_ = 0;
+    return {};
+  }
+  target_ = debugger_.GetSelectedTarget();
+  if (!target_.IsValid()) {
+    return fail(Code::no_process, "no program; 'file PROGRAM' or 'attach' names one");
+  }
+  // Hidden from `breakpoint list`, and safe from a `breakpoint delete` of them all.
+  lldb::SBBreakpointName name(target_, kBreakpointName);
+  name.SetAllowList(false);
+  name.SetAllowDelete(false);
+  accept_process();
+  // A static program has no dynamic loader: its modules are there at its entry.
+  auto program = target_.GetModuleAtIndex(0);
+  auto entry = program.GetObjectFileEntryPointAddress();
+  watch(target_.BreakpointCreateBySBAddress(entry));
+  if (auto loader = dynamic_loader(program); loader.IsValid()) {
+    // It calls this with every module mapped, and before any code of a new one runs. LLDB's own breakpoint there is
+    // served first, so that it knows the modules when ours is.
+    auto event = loader.FindSymbol("_dl_debug_state", lldb::eSymbolTypeCode).GetStartAddress();
+    watch(target_.BreakpointCreateBySBAddress(event));
+  }
+  return {};
+}
+
+// Found before the program runs, and known to the target from then on: a breakpoint that has to wait for its module
+// would be announced to the user when it comes.
+lldb::SBModule LldbDebugger::dynamic_loader(lldb::SBModule program) {
+  auto interpreter = program.FindSection(".interp").GetSectionData();
+  lldb::SBError error;
+  const auto* path = interpreter.IsValid() ? interpreter.GetString(error, 0) : nullptr;
+  if (path == nullptr || !error.Success()) {
+    return {};
+  }
+  std::error_code failed;
+  const auto real_path = std::filesystem::canonical(path, failed);
+  return failed ? lldb::SBModule() : target_.AddModule(real_path.c_str(), nullptr, nullptr);
+}
+
+ThreadLabel LldbDebugger::thread_label(OsThreadId id) {
+  auto thread = process().GetThreadByID(static_cast<lldb::tid_t>(id));
+  if (!thread.IsValid()) {
+    return {};
+  }
+  const auto pid = static_cast<pid_t>(process().GetProcessID());
+  const auto* name = thread.GetName();
+  return {thread.GetIndexID(), local_ ? local_thread_name(pid, id) : std::string(name == nullptr ? "" : name)};
+}
+
+std::string LldbDebugger::setting(const char* name) {
+  lldb::SBCommandReturnObject result;
+  debugger_.GetCommandInterpreter().HandleCommand(fmt::format("settings show {}", name).c_str(), result, false);
+  return result.Succeeded() && result.GetOutput() != nullptr ? result.GetOutput() : "";
+}
+
+std::string LldbDebugger::source_path(const std::string& path) {
+  // target.source-map prints as lines: [0] "/old" -> "/new"
+  const auto shown = setting("target.source-map");
+  std::vector<std::string> quoted;
+  for (auto begin = shown.find('"'); begin != std::string::npos;) {
+    const auto end = shown.find('"', begin + 1);
+    if (end == std::string::npos) {
+      break;
+    }
+    quoted.push_back(shown.substr(begin + 1, end - begin - 1));
+    begin = shown.find('"', end + 1);
+  }
+  for (std::size_t i = 0; i + 1 < quoted.size(); i += 2) {
+    const auto& from = quoted[i];
+    if (path.starts_with(from) && (path.size() == from.size() || path[from.size()] == '/' || from.ends_with('/'))) {
+      return quoted[i + 1] + path.substr(from.size());
+    }
+  }
+  return path;
+}
+
+bool LldbDebugger::interrupted() { return debugger_.GetCommandInterpreter().WasInterrupted(); }
+
+void LldbDebugger::show_progress(const std::string& line) {
+  if (isatty(STDOUT_FILENO) == 1) {
+    const auto text = fmt::format("\r{}\x1b[K", line);
+    [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+  }
+}
+
+std::optional<std::uint64_t> LldbDebugger::Thread::read(Register which) {
+  switch (which) {  // these three are many times cheaper than by name
+    case Register::rsp:
+      return frame_.GetSP();
+    case Register::rbp:
+      return frame_.GetFP();
+    case Register::rip:
+      return frame_.GetPC();
+    default:
+      break;
+  }
+  auto value = frame_.FindRegister(kRegisterNames[static_cast<std::size_t>(which)]);
+  lldb::SBError error;
+  const auto number = value.GetValueAsUnsigned(error);
+  return error.Success() ? std::optional(number) : std::nullopt;
+}
+
+std::vector<Address> LldbDebugger::Thread::unwind(std::size_t limit) {
+  std::vector<Address> pcs;
+  const auto frames = thread_.GetNumFrames();
+  for (std::uint32_t i = 0; i < frames && pcs.size() < limit; ++i) {
+    auto frame = thread_.GetFrameAtIndex(i);
+    if (!frame.IsInlined()) {
+      pcs.push_back({frame.GetPC()});
+    }
+  }
+  return pcs;
+}
+
+}  // namespace memsnap

@@ -1,0 +1,96 @@
+#pragma once
+
+#include <lldb/API/LLDB.h>
+
+#include <deque>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "plugin/debugger.h"
+#include "plugin/local_process.h"
+
+namespace memsnap {
+
+/// The port for LLDB, through its SB API. Objects of the SB API are values that may be kept; threads and frames are not
+/// kept.
+///
+/// Not thread-safe: the plugin's lock is held around every call.
+class LldbDebugger final : public Debugger, private MemoryReader {
+ public:
+  /// What LLDB calls for one breakpoint of ours.
+  struct Hook {
+    LldbDebugger* debugger = nullptr;
+    enum class Kind : std::uint8_t { address, modules } kind = Kind::address;
+    Address address;
+    bool is_dead = false;  ///< removed, but not yet deleted
+  };
+
+  explicit LldbDebugger(lldb::SBDebugger debugger);
+  ~LldbDebugger() override;
+
+  void set_callback(lldb::SBBreakpointHitCallback callback) { callback_ = callback; }
+
+  InferiorState state() override;
+  bool was_launched() override;
+  std::vector<MappedModule> modules() override;
+  MemoryReader& memory() override { return *this; }
+  Result<BreakpointId> set_breakpoint(Address address) override;
+  void remove_breakpoints(std::span<const BreakpointId> ids) override;
+  Result<void> watch_modules(bool on) override;
+  ThreadLabel thread_label(OsThreadId id) override;
+  std::string source_path(const std::string& path) override;
+  bool interrupted() override;
+  void show_progress(const std::string& line) override;
+
+  /// Whether the process that was last seen is gone, or is another one by now. A handler for a process' end is not to
+  /// be had in the SB API without taking events from LLDB's own, so this is asked at every call.
+  bool process_changed();
+  /// Takes the process there is now for the one that is traced.
+  void accept_process();
+  /// Deletes what was removed while a handler ran. Only while none does.
+  void delete_removed();
+  class Thread;
+
+ private:
+  struct Breakpoint {
+    lldb::SBBreakpoint breakpoint;
+    std::unique_ptr<Hook> hook;
+  };
+
+  std::size_t read(Address address, std::span<std::byte> into) override;
+  lldb::SBTarget target();
+  lldb::SBProcess process();
+  bool is_local();
+  void make_hidden(lldb::SBBreakpoint& breakpoint);
+  void watch(lldb::SBBreakpoint breakpoint);
+  lldb::SBModule dynamic_loader(lldb::SBModule program);
+  std::string setting(const char* name);
+
+  lldb::SBDebugger debugger_;
+  lldb::SBTarget target_;
+  lldb::SBBreakpointHitCallback callback_ = nullptr;
+  std::unordered_map<BreakpointId, Breakpoint> breakpoints_;
+  std::vector<Breakpoint> watches_;
+  std::deque<Breakpoint> removed_;
+  std::uint32_t next_breakpoint_ = 0;
+  std::uint32_t process_id_ = 0;  // LLDB's own, unique among the processes of a session; 0 for none
+  bool local_ = false;
+  LocalMemory local_memory_;
+  LocalModules local_modules_;
+};
+
+/// One stop at a breakpoint of ours.
+class LldbDebugger::Thread final : public StoppedThread {
+ public:
+  explicit Thread(lldb::SBThread& thread) : thread_(thread), frame_(thread.GetFrameAtIndex(0)) {}
+  OsThreadId id() override { return OsThreadId{thread_.GetThreadID()}; }
+  std::optional<std::uint64_t> read(Register which) override;
+  std::vector<Address> unwind(std::size_t limit) override;
+
+ private:
+  lldb::SBThread& thread_;
+  lldb::SBFrame frame_;
+};
+
+}  // namespace memsnap

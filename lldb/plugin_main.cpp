@@ -1,0 +1,154 @@
+// memsnap as an LLDB plugin: what `plugin load` calls, and the commands. Every function here is an entry from LLDB, and
+// none lets an exception out.
+
+#include <fmt/format.h>
+#include <lldb/API/LLDB.h>
+
+#include <exception>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "lldb/lldb_debugger.h"
+#include "plugin/command.h"
+#include "plugin/session.h"
+
+namespace memsnap {
+namespace {
+
+struct Plugin {
+  explicit Plugin(lldb::SBDebugger lldb_debugger) : debugger(lldb_debugger) {}
+
+  LldbDebugger debugger;
+  Session session{debugger};
+  // Commands come on the thread that reads them, breakpoints on the one that handles events.
+  std::recursive_mutex mutex;
+
+  void notice_process_end() {
+    if (debugger.process_changed()) {
+      session.on_process_gone();
+      debugger.accept_process();
+    }
+  }
+};
+
+// One for each SBDebugger, by its number. Never destroyed: LLDB may call back until the very end.
+std::map<lldb::user_id_t, Plugin*>& plugins() {
+  static auto* all = new std::map<lldb::user_id_t, Plugin*>;
+  return *all;
+}
+
+Plugin* plugin_of(const LldbDebugger* debugger) {
+  for (const auto& [id, plugin] : plugins()) {
+    if (&plugin->debugger == debugger) {
+      return plugin;
+    }
+  }
+  return nullptr;
+}
+
+void handle_hit(Plugin& plugin, const LldbDebugger::Hook& hook, lldb::SBThread& thread) {
+  plugin.notice_process_end();
+  if (hook.kind == LldbDebugger::Hook::Kind::modules) {
+    plugin.session.on_modules_changed();
+    return;
+  }
+  LldbDebugger::Thread stopped(thread);
+  plugin.session.on_breakpoint(hook.address, stopped);
+}
+
+bool on_breakpoint(void* baton, lldb::SBProcess&, lldb::SBThread& thread, lldb::SBBreakpointLocation&) {
+  try {
+    const auto& hook = *static_cast<const LldbDebugger::Hook*>(baton);
+    auto* plugin = hook.is_dead ? nullptr : plugin_of(hook.debugger);
+    if (plugin != nullptr) {
+      const std::scoped_lock lock(plugin->mutex);
+      handle_hit(*plugin, hook, thread);
+    }
+  } catch (...) {
+    // Nothing to tell it to; the call is one that was not recorded.
+  }
+  return false;
+}
+
+class CommandAdapter final : public lldb::SBCommandPluginInterface {
+ public:
+  CommandAdapter(Plugin& plugin, const Command& command) : plugin_(plugin), command_(command) {}
+
+  bool DoExecute(lldb::SBDebugger, char** arguments, lldb::SBCommandReturnObject& result) override {
+    try {
+      execute(arguments, result);
+    } catch (const std::exception& error) {
+      result.SetError(fmt::format("memsnap: internal error: {}", error.what()).c_str());
+    } catch (...) {
+      result.SetError("memsnap: internal error");
+    }
+    return result.Succeeded();
+  }
+
+ private:
+  void execute(char** arguments, lldb::SBCommandReturnObject& result) {
+    std::vector<std::string> words{std::string(command_.name)};
+    for (auto** word = arguments; word != nullptr && *word != nullptr; ++word) {
+      words.emplace_back(*word);
+    }
+    const std::scoped_lock lock(plugin_.mutex);
+    if (plugin_.debugger.state() != InferiorState::running) {
+      plugin_.notice_process_end();
+      plugin_.debugger.delete_removed();
+    }
+    const auto output = run_command(plugin_.session, words);
+    if (!output) {
+      result.SetError(("memsnap: " + output.error().message).c_str());
+      result.SetStatus(lldb::eReturnStatusFailed);
+      return;
+    }
+    result.PutCString(output->c_str(), static_cast<int>(output->size()));
+    result.SetStatus(lldb::eReturnStatusSuccessFinishResult);
+  }
+
+  Plugin& plugin_;
+  const Command& command_;
+};
+
+bool load(lldb::SBDebugger lldb_debugger) {
+  const auto id = lldb_debugger.GetID();
+  if (plugins().contains(id)) {
+    return true;  // loaded twice: the commands are there
+  }
+  // LLDB keeps the commands for good, so what they point to stays too.
+  auto* plugin = new Plugin(lldb_debugger);
+  plugins().emplace(id, plugin);
+  plugin->debugger.set_callback(&on_breakpoint);
+  auto interpreter = lldb_debugger.GetCommandInterpreter();
+  auto memsnap = interpreter.AddMultiwordCommand("memsnap", "Snapshots of native memory.");
+  if (!memsnap.IsValid()) {
+    return false;
+  }
+  for (const auto& command : command_table()) {
+    const std::string name(command.name);
+    auto added = memsnap.AddCommand(name.c_str(), new CommandAdapter(*plugin, command),
+                                    std::string(command.summary).c_str(), usage_line(command).c_str());
+    added.SetHelpLong(help_text(command).c_str());
+  }
+  return true;
+}
+
+}  // namespace
+}  // namespace memsnap
+
+namespace lldb {
+
+// Found by LLDB under this very name.
+__attribute__((visibility("default"))) bool PluginInitialize(SBDebugger debugger);
+bool PluginInitialize(SBDebugger debugger) {
+  try {
+    return memsnap::load(debugger);
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace lldb
