@@ -78,6 +78,11 @@ InferiorState GdbDebugger::state() {
 
 bool GdbDebugger::was_launched() { return !inferior().attr("was_attached").cast<bool>(); }
 
+std::string GdbDebugger::program_instance() {
+  choose_inferior();
+  return native_ ? local_program_instance(pid_) : std::string();
+}
+
 std::vector<MappedModule> GdbDebugger::modules() {
   choose_inferior();
   if (!native_) {

@@ -20,6 +20,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
 
   InferiorState state() override;
   bool was_launched() override;
+  std::string program_instance() override;
   std::vector<MappedModule> modules() override;
   MemoryReader& memory() override { return *this; }
   Result<BreakpointId> set_breakpoint(Address address) override;

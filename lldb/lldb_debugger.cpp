@@ -102,6 +102,13 @@ bool LldbDebugger::was_launched() {
   return local_ && is_child_of_its_tracer(static_cast<pid_t>(process().GetProcessID()));
 }
 
+std::string LldbDebugger::program_instance() {
+  if (process_id_ == 0) {
+    accept_process();
+  }
+  return local_ ? local_program_instance(static_cast<pid_t>(process().GetProcessID())) : std::string();
+}
+
 std::vector<MappedModule> LldbDebugger::modules() {
   accept_process();
   if (!local_) {
@@ -204,7 +211,7 @@ Result<void> LldbDebugger::watch_modules(bool on) {
   auto program = target_.GetModuleAtIndex(0);
   auto entry = program.GetObjectFileEntryPointAddress();
   watch(target_.BreakpointCreateBySBAddress(entry));
-  if (auto loader = dynamic_loader(program); loader.IsValid()) {
+  for (auto& loader : dynamic_loader(program)) {
     // It calls this with every module mapped, and before any code of a new one runs. LLDB's own breakpoint there is
     // served first, so that it knows the modules when ours is.
     auto event = loader.FindSymbol("_dl_debug_state", lldb::eSymbolTypeCode).GetStartAddress();
@@ -214,17 +221,24 @@ Result<void> LldbDebugger::watch_modules(bool on) {
 }
 
 // Found before the program runs, and known to the target from then on: a breakpoint that has to wait for its module
-// would be announced to the user when it comes.
-lldb::SBModule LldbDebugger::dynamic_loader(lldb::SBModule program) {
+// would be announced to the user when it comes. By both its names, as LLDB goes by the one at the start of a process
+// and by the other after an exec.
+std::vector<lldb::SBModule> LldbDebugger::dynamic_loader(lldb::SBModule program) {
   auto interpreter = program.FindSection(".interp").GetSectionData();
   lldb::SBError error;
   const auto* path = interpreter.IsValid() ? interpreter.GetString(error, 0) : nullptr;
   if (path == nullptr || !error.Success()) {
     return {};
   }
+  std::vector<lldb::SBModule> modules;
   std::error_code failed;
   const auto real_path = std::filesystem::canonical(path, failed);
-  return failed ? lldb::SBModule() : target_.AddModule(real_path.c_str(), nullptr, nullptr);
+  for (const auto& name : {std::string(path), real_path.string()}) {
+    if (auto module = target_.AddModule(name.c_str(), nullptr, nullptr); module.IsValid()) {
+      modules.push_back(module);
+    }
+  }
+  return modules;
 }
 
 ThreadLabel LldbDebugger::thread_label(OsThreadId id) {

@@ -33,6 +33,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
 
   InferiorState state() override;
   bool was_launched() override;
+  std::string program_instance() override;
   std::vector<MappedModule> modules() override;
   MemoryReader& memory() override { return *this; }
   Result<BreakpointId> set_breakpoint(Address address) override;
@@ -64,7 +65,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   bool is_local();
   void make_hidden(lldb::SBBreakpoint& breakpoint);
   void watch(lldb::SBBreakpoint breakpoint);
-  lldb::SBModule dynamic_loader(lldb::SBModule program);
+  std::vector<lldb::SBModule> dynamic_loader(lldb::SBModule program);
   std::string setting(const char* name);
 
   lldb::SBDebugger debugger_;

@@ -66,6 +66,9 @@ class Debugger {
   /// Whether the debugger itself ran the process, and did not attach to it.
   virtual bool was_launched() = 0;
 
+  /// Something that is another after the process called exec, and the same until then; empty where that cannot be told.
+  virtual std::string program_instance() = 0;
+
   /// The modules mapped now, the vdso not among them. Asked while the inferior can be read.
   virtual std::vector<MappedModule> modules() = 0;
 

@@ -1,6 +1,8 @@
 #include "plugin/local_process.h"
 
+#include <elf.h>
 #include <fmt/format.h>
+#include <sys/auxv.h>
 #include <sys/uio.h>
 
 #include <fstream>
@@ -75,6 +77,22 @@ std::vector<MappedModule> LocalModules::read(pid_t pid) {
     modules[known->second].segments.push_back(segment);
   }
   return modules;
+}
+
+std::string local_program_instance(pid_t pid) {
+  // Source: proc(5), /proc/pid/auxv; getauxval(3), AT_RANDOM: the address of sixteen bytes.
+  std::ifstream auxv(fmt::format("/proc/{}/auxv", pid), std::ios::binary);
+  Elf64_auxv_t entry{};
+  while (auxv.read(reinterpret_cast<char*>(&entry), sizeof(entry))) {
+    if (entry.a_type == AT_RANDOM) {
+      LocalMemory memory;
+      memory.set_pid(pid);
+      std::string bytes(16, '\0');
+      const auto got = memory.read({entry.a_un.a_val}, std::as_writable_bytes(std::span(bytes)));
+      return got == bytes.size() ? bytes : std::string();
+    }
+  }
+  return {};
 }
 
 std::string local_thread_name(pid_t pid, OsThreadId thread) {

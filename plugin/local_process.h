@@ -41,6 +41,10 @@ class LocalModules {
   std::map<std::pair<std::string, std::string>, FileFacts> files_;  // by path and inode
 };
 
+/// The random bytes that the kernel gave the program when it was started in this process: other ones after each exec,
+/// the same in a forked child. Empty where they cannot be read.
+std::string local_program_instance(pid_t pid);
+
 /// The name that a thread of a process on this machine has; empty where it cannot be read.
 std::string local_thread_name(pid_t pid, OsThreadId thread);
 

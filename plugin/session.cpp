@@ -147,7 +147,7 @@ Result<SnapshotPtr> Session::latest_snapshot() {
 }
 
 Result<void> Session::begin(bool from_process_start) {
-  modules_ = {};
+  program_instance_ = debugger_.program_instance();
   engine_ =
       std::make_unique<BreakpointEngine>(debugger_, recording_, unwind_tables_, options_.frames, from_process_start);
   engine_->set_epoch(snapshots_.next_id() - 1);
@@ -165,32 +165,8 @@ Result<void> Session::read_modules() {
     }
     loaded.push_back({id, mapped.bias, std::move(mapped.segments)});
   }
-  ModuleMap modules(std::move(loaded));
-  if (is_another_program(modules)) {
-    // The process called exec: everything that was recorded went with the old program.
-    engine_->stop(false);
-    return begin(true);
-  }
-  modules_ = modules;
+  modules_ = ModuleMap(std::move(loaded));
   return engine_->modules_changed(modules_);
-}
-
-// The program itself, the dynamic loader and the C library stay where they are until the process ends or becomes
-// another program.
-bool Session::is_another_program(const ModuleMap& modules) const {
-  const auto still_there = [&modules](const LoadedModule& old) {
-    return std::ranges::any_of(modules.modules(),
-                               [&old](const LoadedModule& now) { return now.id == old.id && now.bias == old.bias; });
-  };
-  const auto& before = modules_.modules();
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const auto name = base_name(recording_.modules.get(before[i].id).path);
-    const bool stays = i == 0 || name.starts_with("ld-") || name.starts_with("libc.");
-    if (stays && !still_there(before[i])) {
-      return true;
-    }
-  }
-  return false;
 }
 
 void Session::on_breakpoint(Address address, StoppedThread& thread) {
@@ -204,6 +180,12 @@ void Session::on_modules_changed() {
     return;
   }
   sources_.forget();
+  if (!process_is_gone_ && debugger_.program_instance() != program_instance_) {
+    // The process called exec: everything that was recorded went with the old program.
+    engine_->stop(false);
+    static_cast<void>(begin(true));
+    return;
+  }
   // A failure here has no one to be told to; `status` shows what is watched, and `take` fails where nothing is.
   const auto done = process_is_gone_ ? begin(debugger_.was_launched()) : read_modules();
   static_cast<void>(done);

@@ -73,7 +73,6 @@ class Session final : public DebuggerEvents {
  private:
   Result<void> begin(bool from_process_start);
   Result<void> read_modules();
-  bool is_another_program(const ModuleMap& modules) const;
   Result<SnapshotPtr> now();
 
   Debugger& debugger_;
@@ -92,6 +91,7 @@ class Session final : public DebuggerEvents {
   std::unique_ptr<Engine> engine_;  // of the process, or of the last one
   bool process_is_gone_ = true;
   bool since_start_only_ = false;
+  std::string program_instance_;
   ModuleMap modules_;
 };
 

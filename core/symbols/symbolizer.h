@@ -25,8 +25,8 @@ class Symbolizer final : public FrameSource {
 
   const std::vector<Frame>& frames(const Pc& pc) override;
 
-  /// Where separate debug files are looked for, besides the module's own folder and its .debug: each as in
-  /// GDB's debug-file-directory. Default: /usr/lib/debug.
+  /// Where separate debug files are looked for, besides the module's own folder and its .debug: each laid out as
+  /// /usr/lib/debug is, which is the default. For modules that are not opened yet.
   void set_debug_directories(std::vector<std::string> directories);
 
  private:
