@@ -144,6 +144,15 @@ void LldbDebugger::make_hidden(lldb::SBBreakpoint& breakpoint) {
 Result<BreakpointId> LldbDebugger::set_breakpoint(Address address) {
   // By section where there is one, so that LLDB moves it along with its module.
   auto where = target().ResolveLoadAddress(address.value);
+  const Place place{path_of(where.GetModule().GetFileSpec()), where.GetFileAddress()};
+  const BreakpointId id{next_breakpoint_++};
+  if (auto known = removed_.extract(place); !known.empty()) {
+    auto& breakpoint = known.mapped();
+    breakpoint.hook->address = address;
+    breakpoint.hook->is_dead = false;
+    breakpoints_.emplace(id, std::move(breakpoint));
+    return id;
+  }
   auto breakpoint = where.GetSection().IsValid() ? target().BreakpointCreateBySBAddress(where)
                                                  : target().BreakpointCreateByAddress(address.value);
   if (!breakpoint.IsValid() || breakpoint.GetNumLocations() == 0) {
@@ -152,27 +161,25 @@ Result<BreakpointId> LldbDebugger::set_breakpoint(Address address) {
   make_hidden(breakpoint);
   auto hook = std::make_unique<Hook>(Hook{this, Hook::Kind::address, address, false});
   breakpoint.SetCallback(callback_, hook.get());
-  const BreakpointId id{next_breakpoint_++};
-  breakpoints_.emplace(id, Breakpoint{breakpoint, std::move(hook)});
+  breakpoints_.emplace(id, Breakpoint{breakpoint, std::move(hook), place});
   return id;
 }
 
+// Only marks them: this may be called from a handler, where LLDB does not bear its breakpoints to be taken away, and
+// the next run of the program wants most of them again.
 void LldbDebugger::remove_breakpoints(std::span<const BreakpointId> ids) {
   for (const auto id : ids) {
-    const auto found = breakpoints_.find(id);
-    if (found == breakpoints_.end()) {
-      continue;
+    if (auto found = breakpoints_.extract(id); !found.empty()) {
+      auto& breakpoint = found.mapped();
+      breakpoint.hook->is_dead = true;
+      const auto place = breakpoint.place;
+      removed_.emplace(place, std::move(breakpoint));
     }
-    // A handler may be running, and LLDB may still come back to this breakpoint in the same stop.
-    found->second.hook->is_dead = true;
-    found->second.breakpoint.SetEnabled(false);
-    removed_.push_back(std::move(found->second));
-    breakpoints_.erase(found);
   }
 }
 
 void LldbDebugger::delete_removed() {
-  for (auto& each : removed_) {
+  for (auto& [place, each] : removed_) {
     target().BreakpointDelete(each.breakpoint.GetID());
   }
   removed_.clear();
@@ -185,7 +192,7 @@ void LldbDebugger::watch(lldb::SBBreakpoint breakpoint) {
   make_hidden(breakpoint);
   auto hook = std::make_unique<Hook>(Hook{this, Hook::Kind::modules, {}, false});
   breakpoint.SetCallback(callback_, hook.get());
-  watches_.push_back({breakpoint, std::move(hook)});
+  watches_.push_back({breakpoint, std::move(hook), {}});
 }
 
 Result<void> LldbDebugger::watch_modules(bool on) {
@@ -207,10 +214,14 @@ Result<void> LldbDebugger::watch_modules(bool on) {
   name.SetAllowList(false);
   name.SetAllowDelete(false);
   accept_process();
-  // A static program has no dynamic loader: its modules are there at its entry.
+  // A static program has no dynamic loader: its modules are there at its entry. LLDB begins with a single step from
+  // just that instruction, and forgets to serve a breakpoint that this step ends at; so it is on the third.
   auto program = target_.GetModuleAtIndex(0);
-  auto entry = program.GetObjectFileEntryPointAddress();
-  watch(target_.BreakpointCreateBySBAddress(entry));
+  auto third =
+      target_.ReadInstructions(program.GetObjectFileEntryPointAddress(), 3).GetInstructionAtIndex(2).GetAddress();
+  if (third.IsValid()) {
+    watch(target_.BreakpointCreateBySBAddress(third));
+  }
   for (auto& loader : dynamic_loader(program)) {
     // It calls this with every module mapped, and before any code of a new one runs. LLDB's own breakpoint there is
     // served first, so that it knows the modules when ours is.

@@ -2,9 +2,11 @@
 
 #include <lldb/API/LLDB.h>
 
-#include <deque>
+#include <map>
 #include <memory>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "plugin/debugger.h"
@@ -54,9 +56,12 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   class Thread;
 
  private:
+  /// A module's path and an address as its file counts: what stays when the process is another.
+  using Place = std::pair<std::string, std::uint64_t>;
   struct Breakpoint {
     lldb::SBBreakpoint breakpoint;
     std::unique_ptr<Hook> hook;
+    Place place;
   };
 
   std::size_t read(Address address, std::span<std::byte> into) override;
@@ -73,7 +78,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   lldb::SBBreakpointHitCallback callback_ = nullptr;
   std::unordered_map<BreakpointId, Breakpoint> breakpoints_;
   std::vector<Breakpoint> watches_;
-  std::deque<Breakpoint> removed_;
+  std::multimap<Place, Breakpoint> removed_;  // LLDB still has them
   std::uint32_t next_breakpoint_ = 0;
   std::uint32_t process_id_ = 0;  // LLDB's own, unique among the processes of a session; 0 for none
   bool local_ = false;

@@ -95,11 +95,14 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
       words.emplace_back(*word);
     }
     const std::scoped_lock lock(plugin_.mutex);
-    if (plugin_.debugger.state() != InferiorState::running) {
+    const bool is_running = plugin_.debugger.state() == InferiorState::running;
+    if (!is_running) {
       plugin_.notice_process_end();
-      plugin_.debugger.delete_removed();
     }
     const auto output = run_command(plugin_.session, words);
+    if (!is_running) {
+      plugin_.debugger.delete_removed();
+    }
     if (!output) {
       result.SetError(("memsnap: " + output.error().message).c_str());
       result.SetStatus(lldb::eReturnStatusFailed);
