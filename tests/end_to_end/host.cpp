@@ -1,0 +1,46 @@
+#include "tests/end_to_end/host.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+namespace memsnap::test {
+namespace {
+
+std::unique_ptr<Host>& current() {
+  static std::unique_ptr<Host> chosen;
+  return chosen;
+}
+
+}  // namespace
+
+std::unique_ptr<Host> make_host(std::string_view name) {
+  if (name == "gdb") {
+    return make_gdb();
+  }
+  if (name == "lldb" || name == "lldb22") {
+    return make_lldb(name == "lldb22");
+  }
+  throw std::invalid_argument("no such debugger: " + std::string(name));
+}
+
+const Host& host() { return *current(); }
+
+void set_host(std::unique_ptr<Host> chosen) { current() = std::move(chosen); }
+
+bool is_installed(const std::string& program) {
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (::access((std::filesystem::path(folder) / program).c_str(), X_OK) == 0) {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace memsnap::test

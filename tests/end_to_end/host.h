@@ -1,0 +1,68 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace memsnap::test {
+
+/// What a command was answered.
+struct Answer {
+  std::string text;    ///< as printed, without the debugger's own "error: "
+  bool error = false;  ///< the debugger called it an error
+
+  bool operator==(const Answer&) const = default;
+};
+
+/// How a program is started in a debugger.
+struct Launch {
+  std::vector<std::string> arguments;  ///< plain words, no spaces
+  std::string input = "/dev/null";
+  std::string output = "/dev/null";
+};
+
+/// A debugger, as a test body sees it: the same words for each, translated here and nowhere else.
+class Host {
+ public:
+  virtual ~Host() = default;
+
+  /// Why its tests cannot run here; empty where they can.
+  virtual std::string missing() const = 0;
+
+  virtual std::string load_plugin() const = 0;
+  virtual std::string break_at(const std::string& function) const = 0;
+  virtual std::string break_at(const std::string& file, int line) const = 0;
+  virtual std::string run(const Launch& launch) const = 0;
+  virtual std::string attach(pid_t pid) const = 0;
+
+  /// Exit code of the program, from what the debugger printed at its end; -1 where it did not end by itself.
+  virtual int exit_code(std::string_view transcript) const = 0;
+
+  /// Plays the commands without a terminal, each whatever became of those before it; one answer for each.
+  /// An empty program is none. Throws std::runtime_error with the transcript where the debugger does not get to the
+  /// end.
+  virtual std::vector<Answer> play(const std::string& program, const std::vector<std::string>& commands) const = 0;
+
+  /// How the debugger is started on a terminal, and its prompt.
+  virtual std::vector<std::string> interactive(const std::string& program) const = 0;
+  virtual std::string prompt() const = 0;
+};
+
+std::unique_ptr<Host> make_gdb();
+/// With the unpacked LLDB 22 where `newest`, else the installed one.
+std::unique_ptr<Host> make_lldb(bool newest);
+
+/// "gdb", "lldb" or "lldb22"; throws std::invalid_argument for another name.
+std::unique_ptr<Host> make_host(std::string_view name);
+
+/// The host that this run of the tests is for; set once, in main.
+const Host& host();
+void set_host(std::unique_ptr<Host> chosen);
+
+/// True where `program` can be found in PATH.
+bool is_installed(const std::string& program);
+
+}  // namespace memsnap::test

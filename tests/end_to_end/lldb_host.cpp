@@ -1,0 +1,133 @@
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+
+#include "tests/end_to_end/host.h"
+#include "tests/end_to_end/process.h"
+#include "tests/end_to_end/temporary.h"
+#include "tests/end_to_end/text.h"
+
+namespace memsnap::test {
+namespace {
+
+constexpr std::string_view kPrompt = "(lldb) ";
+constexpr std::string_view kError = "error: ";
+constexpr std::string_view kUnknownCommand = "invalid command ";
+
+// LLDB tells of the process and of breakpoints from a thread of its own, whenever that gets to it.
+bool is_from_aside(std::string_view line) {
+  return line.starts_with("Process ") || line.find(" added to breakpoint ") != std::string_view::npos;
+}
+
+class Lldb : public Host {
+ public:
+  explicit Lldb(std::string program) : program_(std::move(program)) {}
+
+  std::string missing() const override {
+    if (!program_.starts_with('/')) {
+      return is_installed(program_) ? "" : program_ + " is not installed";
+    }
+    if (std::filesystem::exists(program_)) {
+      return "";
+    }
+    std::ifstream reason(std::filesystem::path(program_).parent_path() / "reason");
+    std::string line;
+    return std::getline(reason, line) ? line : program_ + " is not there; ./dev test unpacks it";
+  }
+
+  std::string load_plugin() const override { return "plugin load \"" MEMSNAP_LLDB_PLUGIN "\""; }
+  std::string break_at(const std::string& function) const override { return "breakpoint set -n " + function; }
+  std::string break_at(const std::string& file, int line) const override {
+    return "breakpoint set -f " + file + " -l " + std::to_string(line);
+  }
+  std::string run(const Launch& launch) const override {
+    return "process launch -i " + launch.input + " -o " + launch.output + " -e /dev/null -- " +
+           join(launch.arguments, " ");
+  }
+  std::string attach(pid_t pid) const override { return "process attach -p " + std::to_string(pid); }
+
+  int exit_code(std::string_view transcript) const override {
+    constexpr std::string_view kWithStatus = " exited with status = ";
+    const std::size_t at = transcript.rfind(kWithStatus);
+    return at == std::string_view::npos
+               ? -1
+               : static_cast<int>(std::strtol(transcript.substr(at + kWithStatus.size()).data(), nullptr, 10));
+  }
+
+  std::vector<Answer> play(const std::string& program, const std::vector<std::string>& commands) const override {
+    // In a file, because `-o` commands end at the first error. Each is echoed, comments too: these cut the transcript.
+    const TemporaryFolder folder;
+    const std::string script = folder.path() / "commands";
+    std::ofstream file(script);
+    for (std::size_t i = 0; i <= commands.size(); ++i) {
+      file << mark(i) << '\n' << (i < commands.size() ? commands[i] + '\n' : "");
+    }
+    file.close();
+    std::vector<std::string> words = start();
+    words.insert(words.end(), {"--batch", "-o", "command source -e false -c false \"" + script + "\""});
+    if (!program.empty()) {
+      words.push_back(program);
+    }
+    const Printed printed = run_program(words, true);
+    std::vector<Answer> answers;
+    for (std::size_t i = 0; i < commands.size(); ++i) {
+      const std::size_t begin = printed.output.find(echo(i));
+      const std::size_t end = printed.output.find(echo(i + 1));
+      if (begin == std::string::npos || end == std::string::npos) {
+        throw std::runtime_error("lldb did not get to the end:\n" + printed.output);
+      }
+      answers.push_back(
+          answer(printed.output.substr(begin + echo(i).size(), end - begin - echo(i).size()), commands[i]));
+    }
+    return answers;
+  }
+
+  std::vector<std::string> interactive(const std::string& program) const override {
+    std::vector<std::string> words = start();
+    // Quiet about the commands above, or their prompts would be taken for the first real one.
+    words.insert(words.end(), {"--source-quietly", program});
+    return words;
+  }
+  std::string prompt() const override { return std::string(kPrompt); }
+
+ private:
+  std::vector<std::string> start() const {
+    // A container may forbid to switch address randomisation off.
+    return {program_, "--no-lldbinit",
+            "-O",     "settings set target.disable-aslr false",
+            "-O",     "settings set target.process.stop-on-exec false"};
+  }
+
+  static std::string mark(std::size_t number) { return "# memsnap test " + std::to_string(number) + "."; }
+  static std::string echo(std::size_t number) { return std::string(kPrompt) + mark(number) + "\n"; }
+
+  // What stands between two marks: the command's echo, then its answer.
+  static Answer answer(const std::string& part, const std::string& command) {
+    const bool ours = command.starts_with("memsnap");
+    Answer result;
+    for (std::string_view line : lines_of(part)) {
+      if (line.starts_with(kPrompt) || (ours && is_from_aside(line))) {
+        continue;
+      }
+      if (line.starts_with(kUnknownCommand)) {  // LLDB 14 has no "error: " before this one
+        result.error = true;
+      }
+      if (line.starts_with(kError)) {
+        result.error = true;
+        line.remove_prefix(kError.size());
+      }
+      result.text.append(line).append("\n");
+    }
+    return result;
+  }
+
+  std::string program_;
+};
+
+}  // namespace
+
+std::unique_ptr<Host> make_lldb(bool newest) { return std::make_unique<Lldb>(newest ? MEMSNAP_LLDB22 : "lldb"); }
+
+}  // namespace memsnap::test

@@ -1,0 +1,81 @@
+#define CATCH_CONFIG_RUNNER
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/catch.h"
+#include "tests/end_to_end/host.h"
+#include "tests/end_to_end/process.h"
+#include "tests/end_to_end/script.h"
+
+namespace memsnap::test {
+namespace {
+
+constexpr int kSkip = 77;  // CTest's SKIP_RETURN_CODE, see CMakeLists.txt
+
+#if __has_include(<catch2/catch_all.hpp>)
+using CatchListener = Catch::EventListenerBase;
+#else
+using CatchListener = Catch::TestEventListenerBase;
+#endif
+
+std::vector<std::string>& transcripts() {
+  static std::vector<std::string> all;
+  return all;
+}
+
+// Shows the sessions of a test that failed, and leaves nothing running behind any test.
+class Aftermath : public CatchListener {
+ public:
+  using CatchListener::CatchListener;
+
+  void testCaseEnded(const Catch::TestCaseStats& stats) override {
+    if (stats.totals.assertions.failed > 0) {
+      for (const std::string& transcript : transcripts()) {
+        std::cerr << "---- session\n" << transcript << "----\n";
+      }
+    }
+    transcripts().clear();
+    kill_descendants();
+    CatchListener::testCaseEnded(stats);
+  }
+};
+CATCH_REGISTER_LISTENER(Aftermath)
+
+// `--host NAME` is ours, the rest is Catch2's. Without a host the tests can be listed, not run.
+int run(std::vector<char*> arguments) {
+  const auto option =
+      std::ranges::find_if(arguments, [](const char* word) { return std::strcmp(word, "--host") == 0; });
+  if (option != arguments.end() && std::next(option) != arguments.end()) {
+    set_host(make_host(*std::next(option)));
+    arguments.erase(option, option + 2);
+    if (const std::string missing = host().missing(); !missing.empty()) {
+      std::cout << "skipped: " << missing << '\n';
+      return kSkip;
+    }
+  } else if (std::ranges::none_of(arguments, [](const char* word) { return std::strncmp(word, "--list", 6) == 0; })) {
+    std::cerr << "which debugger? --host gdb, lldb or lldb22\n";
+    return 1;
+  }
+  adopt_orphans();
+  return Catch::Session().run(static_cast<int>(arguments.size()), arguments.data());
+}
+
+}  // namespace
+
+void remember_transcript(const std::string& transcript) { transcripts().push_back(transcript); }
+
+}  // namespace memsnap::test
+
+int main(int argc, char** argv) {
+  try {
+    return memsnap::test::run({argv, argv + argc});
+  } catch (const std::exception& problem) {
+    std::cerr << problem.what() << '\n';
+    return 1;
+  }
+}
