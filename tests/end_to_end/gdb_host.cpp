@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <stdexcept>
 
@@ -46,8 +48,8 @@ class Gdb : public Host {
       words.push_back(program);
     }
     const Printed printed = run_program(words);
-    const std::vector<std::string> output = split(printed.output, std::string(kMark) + "\n");
-    const std::vector<std::string> errors = split(printed.error, std::string(kMark) + "\n");
+    const std::vector<std::string> output = split(printed.output, fmt::format("{}\n", kMark));
+    const std::vector<std::string> errors = split(printed.error, fmt::format("{}\n", kMark));
     if (output.size() != commands.size() + 2 || errors.size() != commands.size() + 2) {
       throw std::runtime_error("gdb did not get to the end:\n" + printed.output + "\n" + printed.error);
     }
