@@ -214,19 +214,21 @@ Result<void> LldbDebugger::watch_modules(bool on) {
   name.SetAllowList(false);
   name.SetAllowDelete(false);
   accept_process();
-  // A static program has no dynamic loader: its modules are there at its entry. LLDB begins with a single step from
-  // just that instruction, and forgets to serve a breakpoint that this step ends at; so it is on the third.
   auto program = target_.GetModuleAtIndex(0);
-  auto third =
-      target_.ReadInstructions(program.GetObjectFileEntryPointAddress(), 3).GetInstructionAtIndex(2).GetAddress();
-  if (third.IsValid()) {
-    watch(target_.BreakpointCreateBySBAddress(third));
-  }
   for (auto& loader : dynamic_loader(program)) {
     // It calls this with every module mapped, and before any code of a new one runs. LLDB's own breakpoint there is
     // served first, so that it knows the modules when ours is.
     auto event = loader.FindSymbol("_dl_debug_state", lldb::eSymbolTypeCode).GetStartAddress();
     watch(target_.BreakpointCreateBySBAddress(event));
+  }
+  if (watches_.empty()) {
+    // A static program: its modules are there at its entry. LLDB begins with a single step from just that instruction,
+    // and forgets to serve a breakpoint that this step ends at; so it is on the third.
+    auto entry = target_.ReadInstructions(program.GetObjectFileEntryPointAddress(), 3);
+    auto third = entry.GetInstructionAtIndex(2).GetAddress();
+    if (third.IsValid()) {
+      watch(target_.BreakpointCreateBySBAddress(third));
+    }
   }
   return {};
 }

@@ -19,7 +19,7 @@ namespace {
 constexpr std::array kArguments = {Register::rdi, Register::rsi, Register::rdx, Register::rcx};
 
 std::uint64_t argument(StoppedThread& thread, std::int8_t index) {
-  return index < 0 ? 0 : thread.read(kArguments[static_cast<std::size_t>(index)]).value_or(0);
+  return index < 0 ? 0 : thread.read(kArguments.at(static_cast<std::uint8_t>(index))).value_or(0);
 }
 
 std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {

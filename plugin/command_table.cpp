@@ -139,7 +139,7 @@ std::vector<std::string> complete_command(Session& session, Words words) {
   if (words.empty()) {
     return {};
   }
-  const auto last = words.back();
+  const auto& last = words.back();
   std::vector<std::string> candidates;
   if (words.size() == 1) {
     candidates = complete_help(session, {});

@@ -46,7 +46,8 @@ class Search {
       found = try_given(module_.debug_file);
     }
     for (const auto& candidate : found ? std::vector<std::string>() : candidates(directories)) {
-      if ((found = try_found(candidate))) {
+      found = try_found(candidate);
+      if (found) {
         break;
       }
     }

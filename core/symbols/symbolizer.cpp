@@ -39,7 +39,8 @@ class Symbolizer::ModuleSymbols {
     const auto address = offset - 1;
     const auto symbol = symbols_.find(address);
     std::vector<Frame> result;
-    for (auto& scope : scopes_ ? scopes_->find(address, symbol ? symbol->name : std::string()) : kNone) {
+    auto scopes = scopes_ ? scopes_->find(address, symbol ? symbol->name : std::string()) : std::vector<ScopeFrame>();
+    for (auto& scope : scopes) {
       Frame frame;
       frame.file = std::move(scope.file);
       frame.line = scope.line;
@@ -64,8 +65,6 @@ class Symbolizer::ModuleSymbols {
   }
 
  private:
-  static inline const std::vector<ScopeFrame> kNone;
-
   std::string path_;
   std::unique_ptr<ElfFile> file_;
   std::unique_ptr<ElfFile> debug_;

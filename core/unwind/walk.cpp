@@ -15,6 +15,9 @@ constexpr std::uint64_t kRedZone = 128;
 // How far above rsp a frame pointer is believed where no CFI says that it is one.
 constexpr std::uint64_t kLargestGuessedFrame = std::uint64_t{1} << 20;
 
+// Nothing is mapped in the first page, so no code returns there.
+constexpr std::uint64_t kLowestCode = 4096;
+
 // In the kernel's rt_sigframe, from the ucontext on, which is where rsp points in the trampoline.
 constexpr std::uint64_t kSavedRbp = 120;
 constexpr std::uint64_t kSavedRsp = 160;
@@ -109,7 +112,8 @@ class Walker {
       // Without its rbp a caller can still be found, unless that one needs it.
       rbp = slot >= lowest ? word(slot) : std::nullopt;
     }
-    if (*return_address == 0) {
+    // The dynamic loader's first frame has the argument count in this place.
+    if (*return_address < kLowestCode) {
       return Step::outermost;
     }
     enter_caller(*return_address, cfa, rbp);

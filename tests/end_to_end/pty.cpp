@@ -7,10 +7,17 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <stdexcept>
 #include <system_error>
 
 namespace memsnap::test {
+namespace {
+
+// A person would have given up long ago.
+constexpr std::chrono::seconds kPromptPatience{60};
+
+}  // namespace
 
 Pty::Pty(const std::vector<std::string>& command) {
   std::vector<std::string> words = command;
@@ -54,7 +61,7 @@ void Pty::type(std::string_view keys) {
 }
 
 std::string Pty::expect(std::string_view wanted) {
-  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
+  const Deadline deadline = std::chrono::steady_clock::now() + kPromptPatience;
   std::size_t at = pending_.find(wanted);
   while (at == std::string::npos) {
     std::string more;
@@ -77,7 +84,7 @@ std::string Pty::expect(std::string_view wanted) {
 }
 
 int Pty::close() {
-  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
+  const Deadline deadline = std::chrono::steady_clock::now() + kPromptPatience;
   while (read_some(terminal_.get(), seen_, deadline)) {
   }
   return process_->wait(deadline);

@@ -45,7 +45,7 @@ std::map<std::string, std::uint64_t> reported(const std::string& path) {
   const auto file = ElfFile::open(path);
   REQUIRE(file.has_value());
   std::map<std::string, std::uint64_t> result;
-  auto* output = popen(path.c_str(), "r");
+  auto* output = popen(("'" + path + "'").c_str(), "r");  // a folder may have a space in its name
   REQUIRE(output != nullptr);
   char name[64];
   unsigned long address = 0;
