@@ -33,6 +33,8 @@ std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {
 // Where distributions install separate debug files: a stripped program's own allocator is named only there.
 constexpr std::string_view kDebugDirectory = "/usr/lib/debug";
 
+constexpr std::uint64_t kLowestCode = 4096;
+
 // How deep a nested call is looked for; allocators do not go deeper between their own entry points.
 constexpr std::size_t kNestingDepth = 64;
 
@@ -247,7 +249,11 @@ Traceback BreakpointEngine::traceback(StoppedThread& thread, Address return_addr
   if (walked.end != TracebackEnd::no_unwind_info || dead_ends_.contains(walked.stopped_at)) {
     return walked;
   }
-  const auto pcs = thread.unwind(limit + 1);
+  auto pcs = thread.unwind(limit + 1);
+  // Where a debugger has no unwind information either it guesses on; nothing is mapped in the first page, so that is an
+  // end.
+  const auto guessed = std::ranges::find_if(pcs, [](Address pc) { return pc.value < kLowestCode; });
+  pcs.erase(guessed, pcs.end());
   if (pcs.size() <= walked.frames.size() + 1) {
     dead_ends_.insert(walked.stopped_at);
     return walked;
