@@ -4,7 +4,6 @@
 #include <lldb/API/LLDB.h>
 
 #include <cstdint>
-#include <string_view>
 
 namespace {
 
@@ -15,25 +14,20 @@ void watch(lldb::SBTarget target, lldb::addr_t address) {
   target.BreakpointCreateBySBAddress(where).SetCallback(on_hit, nullptr);
 }
 
-// Called at the first malloc of the program.
+// Called in ready() of the program.
 class EmptyHandler final : public lldb::SBCommandPluginInterface {
  public:
   bool DoExecute(lldb::SBDebugger debugger, char**, lldb::SBCommandReturnObject& result) override {
     auto target = debugger.GetSelectedTarget();
-    auto thread = target.GetProcess().GetSelectedThread();
-    watch(target, thread.GetFrameAtIndex(0).GetPC());
-    watch(target, thread.GetFrameAtIndex(1).GetPC());
-    auto frees = target.FindFunctions("free", lldb::eFunctionNameTypeFull);
-    for (std::uint32_t i = 0; i < frees.GetSize(); ++i) {
-      auto context = frees.GetContextAtIndex(i);
-      const std::string_view module = context.GetModule().GetFileSpec().GetFilename();
-      if (module.starts_with("libc.so")) {
-        auto function = context.GetFunction().GetStartAddress();
-        auto symbol = context.GetSymbol().GetStartAddress();
-        watch(target, (function.IsValid() ? function : symbol).GetLoadAddress(target));
-        break;
-      }
-    }
+    auto entries = target.FindFirstGlobalVariable("entries");
+    const auto allocate = entries.GetChildAtIndex(0).GetValueAsUnsigned();
+    auto first = target.BreakpointCreateByAddress(allocate);
+    debugger.SetAsync(false);
+    target.GetProcess().Continue();
+    watch(target, target.GetProcess().GetSelectedThread().GetFrameAtIndex(1).GetPC());
+    target.BreakpointDelete(first.GetID());
+    watch(target, allocate);
+    watch(target, entries.GetChildAtIndex(1).GetValueAsUnsigned());
     result.SetStatus(lldb::eReturnStatusSuccessFinishResult);
     return true;
   }

@@ -8,17 +8,11 @@ class Empty(gdb.Breakpoint):
         return False
 
 
-def address_of(text):
-    return int(gdb.parse_and_eval(text).cast(gdb.lookup_type("long")))
-
-
-gdb.execute("break malloc", to_string=True)
-gdb.execute("run", to_string=True)
-returns_to = gdb.newest_frame().older().pc()
-entries = [address_of("&malloc"), address_of("&free")]
-gdb.execute("delete")
 gdb.execute("break ready", to_string=True)
+gdb.execute("run", to_string=True)
+entries = [int(gdb.parse_and_eval("(long)entries[%d]" % i)) for i in range(2)]
+gdb.execute("tbreak *%#x" % entries[0], to_string=True)
 gdb.execute("continue", to_string=True)
-for address in [*entries, returns_to]:
+for address in [*entries, gdb.newest_frame().older().pc()]:
     Empty("*%#x" % address, internal=True)
 gdb.execute("continue")

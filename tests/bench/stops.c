@@ -6,6 +6,9 @@
 
 enum { kRounds = 2000, kStopsPerRound = 3 };
 
+// What a handler that does nothing is put on: the allocator's own code, not a PLT entry.
+void* volatile entries[2];
+
 static double now(void) {
   struct timespec time;
   clock_gettime(CLOCK_MONOTONIC, &time);
@@ -23,11 +26,12 @@ __attribute__((noinline)) void* get(int depth) {
   return block;
 }
 
-// Where the debugger stops to make its breakpoints: malloc has been called once, and the clock is not running.
-void ready(void) {}
+// Where the debugger stops to make its breakpoints: the clock is not running yet.
+__attribute__((noinline)) void ready(void) { __asm__ volatile(""); }
 
 int main(void) {
-  free(get(10));
+  entries[0] = (void*)malloc;
+  entries[1] = (void*)free;
   ready();
   const double begin = now();
   for (int i = 0; i < kRounds; ++i) {
