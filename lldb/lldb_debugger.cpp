@@ -213,9 +213,15 @@ Result<void> LldbDebugger::watch_modules(bool on) {
   lldb::SBBreakpointName name(target_, kBreakpointName);
   name.SetAllowList(false);
   name.SetAllowDelete(false);
+  name.SetAllowDisable(false);
   accept_process();
   auto program = target_.GetModuleAtIndex(0);
   for (auto& loader : dynamic_loader(program)) {
+    if (process_id_ == 0) {
+      // Where the last process had it does not matter any more, and LLDB 14 would take the same address in the next one
+      // for no news.
+      target_.ClearModuleLoadAddress(loader);
+    }
     // It calls this with every module mapped, and before any code of a new one runs. LLDB's own breakpoint there is
     // served first, so that it knows the modules when ours is.
     auto event = loader.FindSymbol("_dl_debug_state", lldb::eSymbolTypeCode).GetStartAddress();

@@ -26,11 +26,14 @@ struct Plugin {
   // Commands come on the thread that reads them, breakpoints on the one that handles events.
   std::recursive_mutex mutex;
 
-  void notice_process_end() {
-    if (debugger.process_changed()) {
-      session.on_process_gone();
-      debugger.accept_process();
+  /// Tells the session where the process it knew is gone. Returns whether it was.
+  bool notice_process_end() {
+    if (!debugger.process_changed()) {
+      return false;
     }
+    session.on_process_gone();
+    debugger.accept_process();
+    return true;
   }
 };
 
@@ -50,19 +53,22 @@ Plugin* plugin_of(const LldbDebugger* debugger) {
 }
 
 void handle_hit(Plugin& plugin, const LldbDebugger::Hook& hook, lldb::SBThread& thread) {
-  plugin.notice_process_end();
-  if (hook.kind == LldbDebugger::Hook::Kind::modules) {
+  // LLDB 14 forgets a breakpoint in the dynamic loader where the next run has it at the same address. A breakpoint of
+  // the last run in the allocator is then what tells of the new process, and its first allocation is this very stop.
+  const bool is_new_process = plugin.notice_process_end() || plugin.session.tracing() == Tracing::armed;
+  if (is_new_process || hook.kind == LldbDebugger::Hook::Kind::modules) {
     plugin.session.on_modules_changed();
-    return;
   }
-  LldbDebugger::Thread stopped(thread);
-  plugin.session.on_breakpoint(hook.address, stopped);
+  if (hook.kind == LldbDebugger::Hook::Kind::address && !hook.is_dead) {
+    LldbDebugger::Thread stopped(thread);
+    plugin.session.on_breakpoint(hook.address, stopped);
+  }
 }
 
 bool on_breakpoint(void* baton, lldb::SBProcess&, lldb::SBThread& thread, lldb::SBBreakpointLocation&) {
   try {
     const auto& hook = *static_cast<const LldbDebugger::Hook*>(baton);
-    auto* plugin = hook.is_dead ? nullptr : plugin_of(hook.debugger);
+    auto* plugin = plugin_of(hook.debugger);
     if (plugin != nullptr) {
       const std::scoped_lock lock(plugin->mutex);
       handle_hit(*plugin, hook, thread);
@@ -100,7 +106,8 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
       plugin_.notice_process_end();
     }
     const auto output = run_command(plugin_.session, words);
-    if (!is_running) {
+    // While tracing is armed, those of the last run wait for the next one.
+    if (!is_running && plugin_.session.tracing() != Tracing::armed) {
       plugin_.debugger.delete_removed();
     }
     if (!output) {

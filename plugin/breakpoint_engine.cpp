@@ -33,8 +33,6 @@ std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {
 // Where distributions install separate debug files: a stripped program's own allocator is named only there.
 constexpr std::string_view kDebugDirectory = "/usr/lib/debug";
 
-constexpr std::uint64_t kLowestCode = 4096;
-
 // How deep a nested call is looked for; allocators do not go deeper between their own entry points.
 constexpr std::size_t kNestingDepth = 64;
 
@@ -250,9 +248,9 @@ Traceback BreakpointEngine::traceback(StoppedThread& thread, Address return_addr
     return walked;
   }
   auto pcs = thread.unwind(limit + 1);
-  // Where a debugger has no unwind information either it guesses on; nothing is mapped in the first page, so that is an
-  // end.
-  const auto guessed = std::ranges::find_if(pcs, [](Address pc) { return pc.value < kLowestCode; });
+  // Where a debugger has no unwind information either it guesses on, each in its own way: what lies in no module is no
+  // frame.
+  const auto guessed = std::ranges::find_if(pcs, [this](Address pc) { return modules_.find(pc) == nullptr; });
   pcs.erase(guessed, pcs.end());
   if (pcs.size() <= walked.frames.size() + 1) {
     dead_ends_.insert(walked.stopped_at);

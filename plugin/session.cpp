@@ -179,7 +179,6 @@ void Session::on_modules_changed() {
   if (!wanted_) {
     return;
   }
-  sources_.forget();
   if (!process_is_gone_ && debugger_.program_instance() != program_instance_) {
     // The process called exec: everything that was recorded went with the old program.
     engine_->stop(false);

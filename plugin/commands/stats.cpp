@@ -14,6 +14,7 @@ Grouping grouping_of(Session& session, Key key, bool cumulative, Progress& progr
 }
 
 std::string show_table(Session& session, Table table, const TableOptions& options) {
+  session.sources().forget();  // the user may have said meanwhile where they are
   const auto sources = [&session](const std::string& file, std::uint32_t line) {
     return session.sources().line(file, line);
   };

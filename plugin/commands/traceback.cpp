@@ -35,6 +35,7 @@ Result<std::string> traceback(Session& session, Words words) {
   if (options.json) {
     return traceback_json(*table, row, name, rank, session.blame());
   }
+  session.sources().forget();
   const auto sources = [&session](const std::string& file, std::uint32_t line) {
     return session.sources().line(file, line);
   };

@@ -1,0 +1,154 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "plugin/debugger.h"
+#include "tests/unit/fake_memory.h"
+
+namespace memsnap::test {
+
+/// A debugger without a process: says what it is told to say, and remembers what it was asked to do.
+class FakeDebugger final : public Debugger {
+ public:
+  InferiorState state() override { return inferior; }
+  bool was_launched() override { return launched; }
+  std::string program_instance() override { return instance; }
+  std::vector<MappedModule> modules() override { return mapped; }
+  FakeMemory& memory() override { return bytes; }
+  Result<BreakpointId> set_breakpoint(Address address) override {
+    if (refused.contains(address)) {
+      return fail(Code::debugger, refused.at(address));
+    }
+    const BreakpointId id{++last_id};
+    breakpoints.emplace(id, address);
+    return id;
+  }
+  void remove_breakpoints(std::span<const BreakpointId> ids) override {
+    for (const auto id : ids) {
+      breakpoints.erase(id);
+    }
+  }
+  Result<void> watch_modules(bool on) override {
+    if (on && !watch_error.empty()) {
+      return fail(Code::debugger, watch_error);
+    }
+    watching = on;
+    return {};
+  }
+  ThreadLabel thread_label(OsThreadId id) override { return labels[id]; }
+  std::string source_path(const std::string& path) override {
+    return source_paths.contains(path) ? source_paths.at(path) : path;
+  }
+  bool interrupted() override { return ctrl_c; }
+  void show_progress(const std::string& line) override { progress.push_back(line); }
+
+  /// Where breakpoints are, ascending; one address twice where two are there.
+  std::vector<std::uint64_t> breakpoint_addresses() const {
+    std::vector<std::uint64_t> addresses;
+    for (const auto& [id, address] : breakpoints) {
+      addresses.push_back(address.value);
+    }
+    std::ranges::sort(addresses);
+    return addresses;
+  }
+  bool has_breakpoint(std::uint64_t address) const {
+    return std::ranges::any_of(breakpoints, [address](const auto& entry) { return entry.second.value == address; });
+  }
+  /// `thread` is about to execute `address`: calls on_breakpoint where there is one.
+  void reach(std::uint64_t address, StoppedThread& thread) {
+    if (has_breakpoint(address)) {
+      on_breakpoint({address}, thread);
+    }
+  }
+
+  InferiorState inferior = InferiorState::none;
+  bool launched = true;
+  std::string instance = "one";
+  std::vector<MappedModule> mapped;
+  FakeMemory bytes;
+  std::map<BreakpointId, Address> breakpoints;
+  std::map<Address, std::string> refused;  ///< where no breakpoint can be set, and why
+  std::string watch_error;                 ///< why modules cannot be watched
+  bool watching = false;
+  std::map<OsThreadId, ThreadLabel> labels;
+  std::map<std::string, std::string> source_paths;
+  bool ctrl_c = false;
+  std::vector<std::string> progress;
+  std::function<void(Address, StoppedThread&)> on_breakpoint;
+  std::uint32_t last_id = 0;
+};
+
+/// A thread with a stack of its own that runs what a test says it runs.
+class FakeThread final : public StoppedThread {
+ public:
+  static constexpr std::uint64_t kStackSize = 0x10000;
+
+  /// Its stack ends at 0x7f0000000000 + `number` * 0x100000, and begins with the return address 0: no caller.
+  FakeThread(FakeDebugger& debugger, std::uint32_t number, std::string name)
+      : debugger_(debugger), id_(OsThreadId{1000 + number}) {
+    debugger.labels[id_] = {number, std::move(name)};
+    const auto end = 0x7f0000000000 + number * std::uint64_t{0x100000};
+    debugger.bytes.map(end - kStackSize, kStackSize);
+    rsp = end;
+    push(0);
+  }
+
+  OsThreadId id() override { return id_; }
+  std::optional<std::uint64_t> read(Register which) override {
+    if (which == Register::rsp) {
+      return rsp;
+    }
+    return registers.contains(which) ? std::optional(registers.at(which)) : std::nullopt;
+  }
+  std::vector<Address> unwind(std::size_t limit) override {
+    ++unwinds;
+    auto pcs = own_walk;
+    pcs.resize(std::min(pcs.size(), limit));
+    return pcs;
+  }
+
+  /// Puts a return address on the stack, below `locals` bytes of the caller's own.
+  void push(std::uint64_t return_address, std::uint64_t locals = 0) {
+    rsp -= locals + 8;
+    debugger_.bytes.put(rsp, return_address);
+  }
+  /// Calls `entry` so that it returns to `return_address`.
+  void call(std::uint64_t entry, std::uint64_t return_address, std::initializer_list<std::uint64_t> arguments = {}) {
+    push(return_address);
+    jump(entry, arguments);
+  }
+  /// Goes on at `entry` with the stack as it is.
+  void jump(std::uint64_t entry, std::initializer_list<std::uint64_t> arguments = {}) {
+    auto which = {Register::rdi, Register::rsi, Register::rdx, Register::rcx};
+    auto next = which.begin();
+    for (const auto argument : arguments) {
+      registers[*next++] = argument;
+    }
+    debugger_.reach(entry, *this);
+  }
+  /// Returns to the caller with `result`.
+  void leave(std::uint64_t result) {
+    std::uint64_t to = 0;
+    debugger_.bytes.read({rsp}, std::as_writable_bytes(std::span(&to, 1)));
+    rsp += 8;
+    registers[Register::rax] = result;
+    debugger_.reach(to, *this);
+  }
+
+  std::uint64_t rsp = 0;
+  std::map<Register, std::uint64_t> registers;
+  std::vector<Address> own_walk;  ///< what the debugger's own walk gives
+  int unwinds = 0;                ///< how often it was asked for that
+
+ private:
+  FakeDebugger& debugger_;
+  OsThreadId id_;
+};
+
+}  // namespace memsnap::test
