@@ -25,6 +25,10 @@ class Gdb : public Host {
   std::string run(const Launch& launch) const override {
     return "run " + join(launch.arguments, " ") + " <" + launch.input + " >" + launch.output;
   }
+  std::string same_addresses() const override { return "set disable-randomization on"; }
+  std::string map_source(const std::string& from, const std::string& to) const override {
+    return "set substitute-path " + from + " " + to;
+  }
   std::string attach(pid_t pid) const override { return "attach " + std::to_string(pid); }
 
   int exit_code(std::string_view transcript) const override {

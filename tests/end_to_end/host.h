@@ -38,6 +38,11 @@ class Host {
   virtual std::string run(const Launch& launch) const = 0;
   virtual std::string attach(pid_t pid) const = 0;
 
+  /// Has the debugger switch address randomisation off, as it does for its users by itself.
+  virtual std::string same_addresses() const = 0;
+  /// Tells the debugger that sources under `from` are under `to`.
+  virtual std::string map_source(const std::string& from, const std::string& to) const = 0;
+
   /// Exit code of the program, from what the debugger printed at its end; -1 where it did not end by itself.
   virtual int exit_code(std::string_view transcript) const = 0;
 

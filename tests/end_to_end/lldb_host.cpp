@@ -46,6 +46,10 @@ class Lldb : public Host {
     return "process launch -i " + launch.input + " -o " + launch.output + " -e /dev/null -- " +
            join(launch.arguments, " ");
   }
+  std::string same_addresses() const override { return "settings set target.disable-aslr true"; }
+  std::string map_source(const std::string& from, const std::string& to) const override {
+    return "settings set target.source-map " + from + " " + to;
+  }
   std::string attach(pid_t pid) const override { return "process attach -p " + std::to_string(pid); }
 
   int exit_code(std::string_view transcript) const override {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <sys/personality.h>
+
 #include "tests/catch.h"
 #include "tests/end_to_end/script.h"
 #include "tests/end_to_end/strings.h"
@@ -299,6 +301,49 @@ TEST_CASE("each run of a session is recorded from its start, and snapshots stay"
   CHECK(said.json(third)["count"] == 203);
   CHECK(said.text(diff) == "first -> third, by lineno\nTotal: size=83.4 KiB (+0 B), count=203 (+0)\n");
   CHECK(said.exit_code() == 0);
+}
+
+TEST_CASE("a run at the addresses of the last one is recorded from its start") {
+  if (::personality(ADDR_NO_RANDOMIZE) == -1) {
+    WARN("address randomisation cannot be switched off here");
+    return;
+  }
+  Script script("waste_memory");
+  script.add(host().same_addresses());
+  script.memsnap("start 10");
+  script.break_at("finished");
+  std::vector<Step> takes;
+  for (std::size_t i = 0; i < 2; ++i) {  // once with memsnap's commands between the runs, once without
+    script.run_with("1");
+    takes.push_back(script.memsnap("take --json"));
+    script.cont();
+    script.run_with("1");
+    script.cont();
+    takes.push_back(script.memsnap("status --json"));
+  }
+  const Transcript said = script.play();
+
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(said.json(takes[2 * i])["count"] == 203);
+    CHECK(said.json(takes[2 * i + 1])["allocations"] == 210);
+    CHECK(said.json(takes[2 * i + 1])["tracing"] == "armed");
+  }
+}
+
+TEST_CASE("a source that was moved is read where the debugger is told that it is") {
+  Script script("no_source");
+  script.memsnap("start 10");
+  script.break_at("finished");
+  script.run();
+  const Step missing = script.memsnap("stats traceback");
+  script.add(host().map_source("/nonexistent", MEMSNAP_TARGET_SOURCES "/moved"));
+  const Step found = script.memsnap("stats traceback");
+  const Step again = script.memsnap("traceback 1");
+  const Transcript said = script.play();
+
+  CHECK(said.text(missing).find("void* block") == std::string::npos);
+  CHECK(said.text(found).find("\n    void* block = malloc(5);\n") != std::string::npos);
+  CHECK(said.text(again).find("\n    void* block = malloc(5);\n") != std::string::npos);
 }
 
 TEST_CASE("help says what there is") {
