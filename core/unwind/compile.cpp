@@ -186,8 +186,9 @@ UnwindRow translate(Dwarf_Frame* frame, bool is_signal) {
   if (cfa && (cfa->reg == kRsp || cfa->reg == kRbp)) {
     rule = cfa->reg == kRsp ? CfaRule::rsp_offset : CfaRule::rbp_offset;
     offset = narrow(cfa->offset);
-  } else if ((offset = plt_threshold(ops))) {
+  } else {
     rule = CfaRule::plt;
+    offset = plt_threshold(ops);
   }
   return offset ? UnwindRow{0, rule, *offset, *rbp_offset} : row;
 }
