@@ -43,15 +43,21 @@ Arguments::~Arguments() = default;
 
 void Arguments::flag(const std::string& name, bool& value) { parser_->app.add_flag(name, value); }
 void Arguments::value(const std::string& name, std::uint32_t& value) {
-  parser_->app.add_option_function<std::string>(name, [name, &value](const std::string& word) {
-    const auto number = parse_number(word);
-    if (!number) {
-      throw CLI::ValidationError(fmt::format("'{}' is no number for {}", word, name));
-    }
-    value = *number;
-  });
+  parser_->app
+      .add_option_function<std::string>(
+          name,
+          [name, &value](const std::string& word) {
+            const auto number = parse_number(word);
+            if (!number) {
+              throw CLI::ValidationError(fmt::format("'{}' is no number for {}", word, name));
+            }
+            value = *number;
+          })
+      ->take_last();
 }
-void Arguments::value(const std::string& name, std::string& value) { parser_->app.add_option(name, value); }
+void Arguments::value(const std::string& name, std::string& value) {
+  parser_->app.add_option(name, value)->take_last();
+}
 
 std::unexpected<Error> Arguments::wrong(std::string_view what) const {
   return fail(Code::usage, fmt::format("{}; usage: {}", what, usage_line(*find_command(command_))));

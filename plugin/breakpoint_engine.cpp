@@ -80,22 +80,19 @@ Result<void> BreakpointEngine::modules_changed(const ModuleMap& modules) {
   modules_ = modules;
   // What was unmapped took its breakpoints with it; another module may come to lie there.
   std::vector<BreakpointId> gone;
-  const auto is_gone = [&](Address address) { return modules_.find(address) == nullptr; };
-  std::erase_if(sites_, [&](const auto& entry) {
-    const auto* module = modules_.find(entry.first);
-    const bool moved = module == nullptr || module->id != entry.second.module;
+  const auto forget = [&](Address address, const Pc& pc, BreakpointId breakpoint) {
+    const bool moved = modules_.to_pc(address) != pc;
     if (moved) {
-      gone.push_back(entry.second.breakpoint);
+      gone.push_back(breakpoint);
     }
     return moved;
+  };
+  std::erase_if(sites_, [&](const auto& entry) {
+    const auto& [address, site] = entry;
+    return forget(address, {site.module, site.entry_point->offset}, site.breakpoint);
   });
-  std::erase_if(returns_, [&](const auto& entry) {
-    if (!is_gone(entry.first)) {
-      return false;
-    }
-    gone.push_back(entry.second);
-    return true;
-  });
+  std::erase_if(returns_,
+                [&](const auto& entry) { return forget(entry.first, entry.second.pc, entry.second.breakpoint); });
   debugger_.remove_breakpoints(gone);
   for (const auto& module : modules_.modules()) {
     if (auto watched = watch_module(module); !watched) {
@@ -162,7 +159,13 @@ bool BreakpointEngine::is_nested(const PendingCall& call, StoppedThread& thread)
   if (outer.stack == call.stack) {
     // A jump from one entry point to another (`operator delete` that ends in free) leaves the same return address in
     // the same slot. The same entry point again is the next round of a loop.
-    return outer.return_address == call.return_address && outer.entry != call.entry;
+    if (outer.return_address != call.return_address || outer.entry == call.entry) {
+      return false;
+    }
+    // Nobody saw a free return: what comes next from one call site for all (an interpreter's calls of C functions) is a
+    // call of its own. A free that jumps on does so with nothing that is still in the books.
+    return outer.entry_point->spec.kind != CallKind::free ||
+           (call.entry_point->spec.kind == CallKind::free && ledger_.find(call.pointer) == nullptr);
   }
   if (outer.stack < call.stack) {
     return false;
@@ -204,8 +207,8 @@ void BreakpointEngine::on_free(PendingCall call, OsThreadId thread) {
 }
 
 void BreakpointEngine::on_call(PendingCall call, StoppedThread& thread, std::uint64_t rsp) {
-  if (!watch_return(call.return_address)) {
-    ++not_recorded_["called from code outside every module"];
+  if (const auto why = watch_return(call.return_address); !why.empty()) {
+    ++not_recorded_[std::string(why)];
     return;
   }
   auto& calls = pending_.of(thread.id());
@@ -219,20 +222,21 @@ void BreakpointEngine::on_call(PendingCall call, StoppedThread& thread, std::uin
   calls.push_back(std::move(call));
 }
 
-bool BreakpointEngine::watch_return(Address address) {
+std::string_view BreakpointEngine::watch_return(Address address) {
   if (returns_.contains(address)) {
-    return true;
+    return {};
   }
   // Never a breakpoint where there is no code for sure, such as the stack that a debugger's own call returns to.
-  if (modules_.find(address) == nullptr) {
-    return false;
+  const auto pc = modules_.to_pc(address);
+  if (pc.module == ModuleId::none) {
+    return "called from code outside every module";
   }
   const auto breakpoint = debugger_.set_breakpoint(address);
   if (!breakpoint) {
-    return false;
+    return "no breakpoint could be set where the call returns to";
   }
-  returns_.emplace(address, *breakpoint);
-  return true;
+  returns_.emplace(address, Return{pc, *breakpoint});
+  return {};
 }
 
 Traceback BreakpointEngine::traceback(StoppedThread& thread, Address return_address, Address stack, std::size_t limit) {
@@ -346,8 +350,8 @@ void BreakpointEngine::stop(bool process_is_gone) {
   for (const auto& [address, site] : sites_) {
     all.push_back(site.breakpoint);
   }
-  for (const auto& [address, breakpoint] : returns_) {
-    all.push_back(breakpoint);
+  for (const auto& [address, watched] : returns_) {
+    all.push_back(watched.breakpoint);
   }
   if (!process_is_gone) {
     sites_.clear();  // a report after exit still tells what was watched

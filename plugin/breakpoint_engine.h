@@ -44,6 +44,11 @@ class BreakpointEngine final : public Engine {
     DomainId domain;
   };
 
+  struct Return {  // where a call returned to, as it is mapped
+    Pc pc;
+    BreakpointId breakpoint;
+  };
+
   Result<void> watch_module(const LoadedModule& module);
   const ModuleEntryPoints& entry_points(ModuleId id);
   void on_entry(Address address, const Site& site, StoppedThread& thread);
@@ -52,7 +57,8 @@ class BreakpointEngine final : public Engine {
   void on_call(PendingCall call, StoppedThread& thread, std::uint64_t rsp);
   /// Whether `call` was made by a call of an entry point that is under way on its thread.
   bool is_nested(const PendingCall& call, StoppedThread& thread);
-  bool watch_return(Address address);
+  /// Why a return to `address` cannot be watched; empty where it is.
+  std::string_view watch_return(Address address);
   Traceback traceback(StoppedThread& thread, Address return_address, Address stack, std::size_t limit);
   void finish(const PendingCall& call, std::uint64_t result, OsThreadId thread);
   void give_back(std::vector<PendingCall>& abandoned);
@@ -67,7 +73,7 @@ class BreakpointEngine final : public Engine {
   ModuleMap modules_;
   std::unordered_map<ModuleId, ModuleEntryPoints> entry_points_;
   std::unordered_map<Address, Site> sites_;
-  std::unordered_map<Address, BreakpointId> returns_;
+  std::unordered_map<Address, Return> returns_;
   PendingCalls pending_;
   Ledger ledger_;
   StackReader stack_;

@@ -27,7 +27,8 @@ const LocalModules::FileFacts& LocalModules::facts(const std::string& path, cons
   const auto [entry, is_new] = files_.try_emplace({path, inode});
   if (is_new) {
     if (const auto file = ElfFile::open(path)) {
-      entry->second = {true, file->build_id(), file->first_page()};
+      const auto code = file->code();
+      entry->second = {true, file->build_id(), file->first_page(), code.empty() ? 0 : code.back().end.value};
     }
   }
   return entry->second;
@@ -37,7 +38,8 @@ std::vector<MappedModule> LocalModules::read(pid_t pid) {
   // Source: proc(5), /proc/pid/maps: begin-end perms offset dev inode path.
   std::ifstream maps(fmt::format("/proc/{}/maps", pid));
   std::vector<MappedModule> modules;
-  std::map<std::string, std::size_t> by_path;
+  std::vector<bool> has_code;                  // by module
+  std::map<std::string, std::size_t> by_path;  // the latest module
   std::string line;
   while (std::getline(maps, line)) {
     std::istringstream fields(line);
@@ -62,21 +64,32 @@ std::vector<MappedModule> LocalModules::read(pid_t pid) {
     const AddressRange segment{{std::stoull(range.substr(0, dash), nullptr, 16)},
                                {std::stoull(range.substr(dash + 1), nullptr, 16)}};
     auto known = by_path.find(path);
-    if (known == by_path.end()) {
-      // A module begins with the mapping of its ELF header; other mapped files are data.
-      if (std::stoull(offset, nullptr, 16) != 0) {
-        continue;
-      }
-      const auto& file = facts(path, inode);
+    // A module begins with the mapping of its ELF header; other mapped files are data. The header's page can be mapped
+    // again with what follows it in a small file.
+    const bool is_header = std::stoull(offset, nullptr, 16) == 0;
+    if (known == by_path.end() && !is_header) {
+      continue;
+    }
+    const auto& file = facts(path, inode);
+    if (known == by_path.end() || (is_header && segment.begin.value - modules[known->second].bias >= file.code_end)) {
       if (!file.is_elf) {
         continue;
       }
-      known = by_path.emplace(path, modules.size()).first;
+      known = by_path.insert_or_assign(path, modules.size()).first;
       modules.push_back({{path, file.build_id, {}}, segment.begin.value - file.first_page, {}});
+      has_code.push_back(false);
     }
     modules[known->second].segments.push_back(segment);
+    has_code[known->second] = has_code[known->second] || permissions.contains('x');
   }
-  return modules;
+  // A program may map a library's file to read it, anywhere.
+  std::vector<MappedModule> loaded;
+  for (std::size_t i = 0; i < modules.size(); ++i) {
+    if (has_code[i]) {
+      loaded.push_back(std::move(modules[i]));
+    }
+  }
+  return loaded;
 }
 
 std::string local_program_instance(pid_t pid) {

@@ -35,6 +35,7 @@ class LocalModules {
     bool is_elf = false;
     std::string build_id;
     std::uint64_t first_page = 0;
+    std::uint64_t code_end = 0;
   };
   const FileFacts& facts(const std::string& path, const std::string& inode);
 

@@ -44,10 +44,10 @@ Result<std::string> Session::start(const StartOptions& options) {
   if (state == InferiorState::running) {
     return fail(Code::running, "the process is running; interrupt it first");
   }
-  options_ = options;
   if (auto watching = debugger_.watch_modules(true); !watching) {
     return std::unexpected(watching.error());
   }
+  options_ = options;
   wanted_ = true;
   engine_.reset();
   process_is_gone_ = true;

@@ -335,6 +335,21 @@ TEST_CASE("each free of a loop counts, and so does a deeper one after it", "[uni
   CHECK(run.totals() == Totals{.peak = 40, .allocations = 4, .frees = 4, .allocated = 40});
 }
 
+TEST_CASE("calls that are all made from one place are told apart", "[unit]") {
+  Run run;
+  run.allocate(10, 0x5000);
+  run.allocate(20, 0x6000);
+  // An interpreter's call of a C function, say.
+  const auto place = FakeProgram::in(FakeProgram::leak);
+  run.thread.call(FakeProgram::free, place, {0x5000});
+  run.thread.leave(0);
+  run.thread.call(FakeProgram::pool_delete, place, {0x6000});
+  run.thread.leave(0);
+  run.thread.call(FakeProgram::malloc, place, {40});
+  run.thread.leave(0x7000);
+  CHECK(run.totals() == Totals{.size = 40, .count = 1, .peak = 40, .allocations = 3, .frees = 2, .allocated = 70});
+}
+
 TEST_CASE("a malloc after a free from the same depth or deeper is recorded", "[unit]") {
   Run run;
   run.release(0);
@@ -444,6 +459,15 @@ TEST_CASE("a call from code outside every module is counted, and gets no breakpo
   CHECK(run.totals().size == 40);
 }
 
+TEST_CASE("a call whose return cannot be watched is counted", "[unit]") {
+  Run run;
+  run.debugger.refused[{FakeProgram::in(FakeProgram::grow)}] = "Cannot insert breakpoint";
+  run.allocate(10, 0x5000);
+  CHECK(run.totals() == Totals{});
+  CHECK(run.engine.report().not_recorded ==
+        std::map<std::string, std::uint64_t>{{"no breakpoint could be set where the call returns to", 1}});
+}
+
 TEST_CASE("a call whose stack cannot be read is counted", "[unit]") {
   Run run;
   run.thread.rsp = 0x1000;
@@ -512,6 +536,24 @@ TEST_CASE("a module that comes to lie where another one was has its own entry po
   run.thread.call(0x20001000, FakeProgram::in(FakeProgram::grow), {100});
   run.thread.leave(0x5000);
   CHECK(run.live() == Lines{"100 new thread 1 (main): program+272"});
+}
+
+TEST_CASE("a return into a module that another one replaced is no longer watched", "[unit]") {
+  Run run;
+  run.thread.call(FakeProgram::malloc, FakeProgram::in(FakeProgram::pass_on_new), {100});
+  run.thread.leave(0x5000);
+  run.debugger.mapped = {run.program.program, run.program.libc,
+                         FakeProgram::moved(run.program.pool, -std::uint64_t{0x10000000})};
+  REQUIRE(run.load().has_value());
+  CHECK_FALSE(run.debugger.has_breakpoint(FakeProgram::in(FakeProgram::pass_on_new)));
+}
+
+TEST_CASE("a module that moved by a little is watched where it is now", "[unit]") {
+  Run run;
+  run.debugger.mapped = {run.program.program, FakeProgram::moved(run.program.libc, 0x800)};
+  REQUIRE(run.load().has_value());
+  CHECK_FALSE(run.debugger.has_breakpoint(FakeProgram::malloc));
+  CHECK(run.debugger.has_breakpoint(FakeProgram::malloc + 0x800));
 }
 
 TEST_CASE("a module whose file was replaced since it was mapped is left alone", "[unit]") {

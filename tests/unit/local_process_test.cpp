@@ -123,6 +123,25 @@ TEST_CASE("a mapped file that is no ELF file is no module", "[unit]") {
   CHECK(find(reader.read(getpid()), file.path()) == nullptr);
 }
 
+TEST_CASE("a library that is mapped to be read as well is where its code is", "[unit]") {
+  const auto* code = dlsym(RTLD_DEFAULT, "qsort");
+  const Loaded expected(code);
+  const auto file = open(expected.path.c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(file >= 0);
+  const auto size = std::filesystem::file_size(expected.path);
+  auto* mapped = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file, 0);
+  REQUIRE(mapped != MAP_FAILED);
+  LocalModules reader;
+  const auto modules = reader.read(getpid());
+  const auto* module = find(modules, expected.path);
+  REQUIRE(module != nullptr);
+  CHECK(module->bias == expected.bias);
+  CHECK(std::ranges::none_of(module->segments,
+                             [&](const auto& segment) { return segment.contains(address_of(mapped)); }));
+  munmap(mapped, size);
+  close(file);
+}
+
 TEST_CASE("a process that cannot be looked at has no modules, no instance and no thread names", "[unit]") {
   LocalModules reader;
   CHECK(reader.read(kNobody).empty());

@@ -156,7 +156,8 @@ TEST_CASE("start's other errors say what would be right", "[unit]") {
   CHECK(memsnap("start") == "memsnap: the process is running; interrupt it first");
   memsnap.debugger.inferior = InferiorState::none;
   memsnap.debugger.watch_error = "no internal breakpoints here";
-  CHECK(memsnap("start") == "memsnap: no internal breakpoints here");
+  CHECK(memsnap("start 10") == "memsnap: no internal breakpoints here");
+  CHECK(memsnap.session.options().frames == 32);
   CHECK(memsnap.session.tracing() == Tracing::no);
   CHECK_FALSE(memsnap.debugger.watching);
 }
