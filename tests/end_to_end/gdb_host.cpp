@@ -27,7 +27,7 @@ class Gdb : public Host {
   }
   std::string same_addresses() const override { return "set disable-randomization on"; }
   std::string map_source(const std::string& from, const std::string& to) const override {
-    return "set substitute-path " + from + " " + to;
+    return "set substitute-path \"" + from + "\" \"" + to + "\"";
   }
   std::string attach(pid_t pid) const override { return "attach " + std::to_string(pid); }
 

@@ -48,7 +48,7 @@ class Lldb : public Host {
   }
   std::string same_addresses() const override { return "settings set target.disable-aslr true"; }
   std::string map_source(const std::string& from, const std::string& to) const override {
-    return "settings set target.source-map " + from + " " + to;
+    return "settings set target.source-map \"" + from + "\" \"" + to + "\"";
   }
   std::string attach(pid_t pid) const override { return "process attach -p " + std::to_string(pid); }
 
