@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <filesystem>
 
 #include "gdb/source_paths.h"
+#include "plugin/progress.h"
 
 namespace py = pybind11;
 
@@ -185,12 +184,7 @@ bool GdbDebugger::interrupted() {
   return true;
 }
 
-void GdbDebugger::show_progress(const std::string& line) {
-  if (isatty(STDOUT_FILENO) == 1) {
-    const auto text = fmt::format("\r{}\x1b[K", line);
-    [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
-  }
-}
+void GdbDebugger::show_progress(const std::string& line) { write_passing_line(line); }
 
 GdbDebugger::Thread::Thread(GdbDebugger& debugger, Address breakpoint) : debugger_(debugger) {
   const py::tuple ptid = debugger.gdb_.attr("selected_thread")().attr("ptid");

@@ -1,13 +1,13 @@
 #include "lldb/lldb_debugger.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
+
+#include "plugin/progress.h"
 
 namespace memsnap {
 namespace {
@@ -299,12 +299,7 @@ std::string LldbDebugger::source_path(const std::string& path) {
 
 bool LldbDebugger::interrupted() { return debugger_.GetCommandInterpreter().WasInterrupted(); }
 
-void LldbDebugger::show_progress(const std::string& line) {
-  if (isatty(STDOUT_FILENO) == 1) {
-    const auto text = fmt::format("\r{}\x1b[K", line);
-    [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
-  }
-}
+void LldbDebugger::show_progress(const std::string& line) { write_passing_line(line); }
 
 std::optional<std::uint64_t> LldbDebugger::Thread::read(Register which) {
   switch (which) {  // these three are many times cheaper than by name

@@ -1,8 +1,16 @@
 #include "plugin/progress.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace memsnap {
+
+void write_passing_line(const std::string& line) {
+  if (isatty(STDOUT_FILENO) == 1) {
+    const auto text = fmt::format("\r{}\x1b[K", line);
+    [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+  }
+}
 
 bool Progress::operator()(double share) {
   if (debugger_.interrupted()) {

@@ -7,6 +7,10 @@
 
 namespace memsnap {
 
+/// Shows a passing line where standard output is a terminal, as Debugger::show_progress asks; an empty one takes it
+/// away.
+void write_passing_line(const std::string& line);
+
 /// Progress of one long piece of work: silent for its first second, then a passing line on a terminal; ends it at
 /// Ctrl-C.
 class Progress {

@@ -13,11 +13,13 @@ Grouping grouping_of(Session& session, Key key, bool cumulative, Progress& progr
           .progress = [&progress](double share) { return progress(share); }};
 }
 
-std::string show_table(Session& session, Table table, const TableOptions& options) {
+SourceLines source_lines(Session& session) {
   session.sources().forget();  // the user may have said meanwhile where they are
-  const auto sources = [&session](const std::string& file, std::uint32_t line) {
-    return session.sources().line(file, line);
-  };
+  return [&session](const std::string& file, std::uint32_t line) { return session.sources().line(file, line); };
+}
+
+std::string show_table(Session& session, Table table, const TableOptions& options) {
+  const auto sources = source_lines(session);
   const TableStyle style{.limit = options.limit, .all_frames = options.all};
   auto text =
       options.json ? table_json(table, style, session.blame()) : table_text(table, style, session.blame(), sources);

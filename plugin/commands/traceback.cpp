@@ -35,10 +35,7 @@ Result<std::string> traceback(Session& session, Words words) {
   if (options.json) {
     return traceback_json(*table, row, name, rank, session.blame());
   }
-  session.sources().forget();
-  const auto sources = [&session](const std::string& file, std::uint32_t line) {
-    return session.sources().line(file, line);
-  };
+  const auto sources = source_lines(session);
   return fmt::format("#{} {}\n", rank, row_text(*table, row, name)) +
          traceback_text(row.largest, options.all, session.blame(), sources);
 }
