@@ -95,6 +95,38 @@ bool is_cxx_library(std::string_view path) {
   return name.starts_with("libstdc++.so") || name.starts_with("libc++.so") || name.starts_with("libc++abi.so");
 }
 
+void add_once(std::vector<AddressRange>& ranges, const ElfSymbol& symbol) {
+  const AddressRange code{{symbol.value}, {symbol.value + symbol.size}};
+  if (std::ranges::find(ranges, code) == ranges.end()) {
+    ranges.push_back(code);
+  }
+}
+
+// Functions begin at multiples of 16; what lies between is padding.
+constexpr std::uint64_t kPadding = 16;
+
+// A function begins at `offset`: no code of the entry point before it lies there.
+void limit_room(std::vector<EntryPoint>& entry_points, std::uint64_t offset) {
+  const auto next = std::ranges::lower_bound(entry_points, offset, {}, &EntryPoint::offset);
+  if (next != entry_points.begin()) {
+    auto& before = *std::prev(next);
+    before.room = std::min(before.room, offset - before.offset);
+  }
+}
+
+// What is not an allocator, but has to be known in order to record inside a process.
+void note_run_time(const ElfSymbol& symbol, ModuleEntryPoints& found) {
+  if (symbol.name == "_Unwind_Find_FDE") {
+    add_once(found.find_fde, symbol);
+  } else if (symbol.name == "_exit" && symbol.is_global) {
+    add_once(found.exits, symbol);
+  } else if (symbol.name == "gnu_get_libc_version" || symbol.name == "__libc_setup_tls") {  // shared; linked in
+    found.c_library = CLibrary::gnu;
+  } else if (symbol.name == "__init_tp" || symbol.name == "__libc_start_init") {
+    found.c_library = CLibrary::musl;
+  }
+}
+
 }  // namespace
 
 const std::vector<EntryPointSpec>& known_entry_points() {
@@ -117,15 +149,21 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
   if (is_dynamic_loader(path)) {
     return found;
   }
+  if (base_name(path).starts_with("ld-musl") || base_name(path).starts_with("libc.musl")) {
+    found.c_library = CLibrary::musl;
+  }
   const bool passes_on = is_cxx_library(path);
+  std::vector<ElfSymbol> locals;                                                       // with plain names
   std::unordered_map<std::uint64_t, std::pair<std::size_t, std::uint64_t>> by_offset;  // rank in the table, size
   const auto visit = [&](const ElfSymbol& symbol) {
+    note_run_time(symbol, found);
     const auto rank = ranks.find(symbol.name);
     if (rank == ranks.end()) {
       return;
     }
     const auto& spec = known_entry_points()[rank->second];
     if (spec.is_plain && !symbol.is_global) {
+      locals.push_back(symbol);
       return;
     }
     if (passes_on && spec.domain == "new") {
@@ -143,10 +181,28 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
   if (debug_file != nullptr) {
     debug_file->for_each_function(visit);
   }
+  if (found.c_library != CLibrary::none) {
+    // A position independent program that has the C library in it may have made local what that calls itself: malloc.
+    for (const auto& symbol : locals) {
+      const auto rank = ranks.at(symbol.name);
+      const auto has_rank = [rank](const auto& entry) { return entry.second.first == rank; };
+      if (std::ranges::none_of(by_offset, has_rank)) {
+        by_offset.try_emplace(symbol.value, rank, symbol.size);
+      }
+    }
+    found.init_array = file.init_array();
+  }
   for (const auto& [offset, entry] : by_offset) {
-    found.entry_points.push_back({known_entry_points()[entry.first], offset, entry.second});
+    found.entry_points.push_back({known_entry_points()[entry.first], offset, entry.second, entry.second + kPadding});
   }
   std::ranges::sort(found.entry_points, {}, &EntryPoint::offset);
+  if (!found.entry_points.empty()) {
+    const auto limit = [&found](const ElfSymbol& symbol) { limit_room(found.entry_points, symbol.value); };
+    file.for_each_function(limit);
+    if (debug_file != nullptr) {
+      debug_file->for_each_function(limit);
+    }
+  }
   std::ranges::sort(found.operator_new);
   const auto duplicates = std::ranges::unique(found.operator_new);
   found.operator_new.erase(duplicates.begin(), duplicates.end());

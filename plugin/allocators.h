@@ -38,12 +38,20 @@ struct EntryPoint {
   EntryPointSpec spec;
   std::uint64_t offset = 0;  ///< as the file counts
   std::uint64_t size = 0;    ///< of its code
+  std::uint64_t room = 0;    ///< bytes up to the next symbol, or about as many as `size` where there is none
 };
 
-/// What a module has for us, from its symbols.
+/// Which C library a module is, or has in it.
+enum class CLibrary : std::uint8_t { none, gnu, musl };
+
+/// What a module has for us, from its symbols. All addresses as the file counts.
 struct ModuleEntryPoints {
   std::vector<EntryPoint> entry_points;    ///< ascending by offset, each address once
-  std::vector<AddressRange> operator_new;  ///< code of `operator new`s that are not entry points, as the file counts
+  std::vector<AddressRange> operator_new;  ///< code of `operator new`s that are not entry points
+  std::vector<AddressRange> find_fde;      ///< code of the C++ run time's search for unwind information
+  std::vector<AddressRange> exits;         ///< code of the functions that end the process
+  CLibrary c_library = CLibrary::none;
+  std::uint64_t init_array = 0;  ///< of a C library: as ElfFile::init_array
 };
 
 /// Looks through a module's symbols (`debug_file`'s too where it is given). A dynamic loader's private malloc is left

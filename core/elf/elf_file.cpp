@@ -65,23 +65,45 @@ void for_each_segment(Elf* elf, Visit visit) {
 }
 
 // The bytes in the file of what is loaded at `address`, up to the end of its segment.
-std::string loaded_string(Elf* elf, std::uint64_t address) {
-  constexpr std::uint64_t kLongest = 4096;
+std::string loaded(Elf* elf, std::uint64_t address, std::uint64_t longest) {
   std::string result;
   for_each_segment(elf, [&](const GElf_Phdr& segment) {
     if (segment.p_type != PT_LOAD || address < segment.p_vaddr || address - segment.p_vaddr >= segment.p_filesz) {
       return;
     }
     const auto skipped = address - segment.p_vaddr;
-    const auto size = std::min(segment.p_filesz - skipped, kLongest);
+    const auto size = std::min(segment.p_filesz - skipped, longest);
     const auto* data =
         elf_getdata_rawchunk(elf, static_cast<std::int64_t>(segment.p_offset + skipped), size, ELF_T_BYTE);
     if (data != nullptr && data->d_buf != nullptr) {
-      const std::string_view text(static_cast<const char*>(data->d_buf), data->d_size);
-      result = text.substr(0, text.find('\0'));
+      result.assign(static_cast<const char*>(data->d_buf), data->d_size);
     }
   });
   return result;
+}
+
+std::string loaded_string(Elf* elf, std::uint64_t address) {
+  constexpr std::uint64_t kLongest = 4096;
+  const auto text = loaded(elf, address, kLongest);
+  return text.substr(0, text.find('\0'));
+}
+
+// By segments, not sections: a file may have lost its section headers and is still loaded by this.
+std::optional<std::uint64_t> dynamic_entry(Elf* elf, std::int64_t tag) {
+  std::optional<std::uint64_t> value;
+  for_each_segment(elf, [&](const GElf_Phdr& segment) {
+    if (segment.p_type != PT_DYNAMIC) {
+      return;
+    }
+    auto* data = elf_getdata_rawchunk(elf, static_cast<std::int64_t>(segment.p_offset), segment.p_filesz, ELF_T_DYN);
+    GElf_Dyn entry;
+    for (int i = 0; data != nullptr && gelf_getdyn(data, i, &entry) != nullptr && entry.d_tag != DT_NULL; ++i) {
+      if (entry.d_tag == tag) {
+        value = entry.d_un.d_val;
+      }
+    }
+  });
+  return value;
 }
 
 void visit_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header,
@@ -180,28 +202,11 @@ std::string ElfFile::debug_link() const {
   return name == nullptr ? std::string() : std::string(name);
 }
 
+std::uint64_t ElfFile::init_array() const { return dynamic_entry(handle(), DT_INIT_ARRAY).value_or(0); }
+
 std::string ElfFile::soname() const {
-  // By segments, not sections: a file may have lost its section headers and is still loaded by this.
-  std::uint64_t name = 0;
-  std::uint64_t strings = 0;
-  bool found = false;
-  for_each_segment(handle(), [&](const GElf_Phdr& segment) {
-    if (segment.p_type != PT_DYNAMIC) {
-      return;
-    }
-    auto* data =
-        elf_getdata_rawchunk(handle(), static_cast<std::int64_t>(segment.p_offset), segment.p_filesz, ELF_T_DYN);
-    GElf_Dyn entry;
-    for (int i = 0; data != nullptr && gelf_getdyn(data, i, &entry) != nullptr && entry.d_tag != DT_NULL; ++i) {
-      if (entry.d_tag == DT_SONAME) {
-        name = entry.d_un.d_val;
-        found = true;
-      } else if (entry.d_tag == DT_STRTAB) {
-        strings = entry.d_un.d_ptr;
-      }
-    }
-  });
-  return found ? loaded_string(handle(), strings + name) : std::string();
+  const auto name = dynamic_entry(handle(), DT_SONAME);
+  return name ? loaded_string(handle(), dynamic_entry(handle(), DT_STRTAB).value_or(0) + *name) : std::string();
 }
 
 bool ElfFile::is_position_independent() const {
@@ -236,6 +241,13 @@ bool ElfFile::has_debug_info() const {
     has_lines |= name == ".debug_line" || name == ".zdebug_line";
   });
   return has_info && has_lines;
+}
+
+std::vector<std::byte> ElfFile::loaded_bytes(AddressRange range) const {
+  const auto text = loaded(state_->elf, range.begin.value, range.end - range.begin);
+  std::vector<std::byte> bytes(text.size());
+  std::ranges::transform(text, bytes.begin(), [](char each) { return static_cast<std::byte>(each); });
+  return bytes;
 }
 
 std::vector<AddressRange> ElfFile::code() const {

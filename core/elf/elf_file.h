@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,6 +42,9 @@ class ElfFile {
   std::string build_id() const;
   /// Name in .gnu_debuglink; empty where there is none.
   std::string debug_link() const;
+  /// DT_INIT_ARRAY: where the loaded file has the addresses of the functions that it starts with; 0 where there is
+  /// none.
+  std::uint64_t init_array() const;
   /// DT_SONAME; empty where there is none.
   std::string soname() const;
   /// Whether the file is position independent (its load bias is free).
@@ -51,6 +55,9 @@ class ElfFile {
   bool has_debug_info() const;
   /// Ranges of executable PT_LOAD segments, ascending, as the file counts.
   std::vector<AddressRange> code() const;
+
+  /// The bytes of the file that are loaded at `range`; fewer where the segment that it begins in ends before.
+  std::vector<std::byte> loaded_bytes(AddressRange range) const;
 
   /// Calls `visit` for each defined function symbol (STT_FUNC, STT_GNU_IFUNC as is_ifunc is not told), .symtab first
   /// and then .dynsym. Malformed entries are skipped.

@@ -43,6 +43,8 @@ class UnwindTable {
   const UnwindRow* find(std::uint64_t offset) const;
   std::size_t size() const { return rows_.size(); }
   const std::vector<UnwindRow>& rows() const { return rows_; }
+  /// Where the last row ends, exclusive; 0 for an empty table.
+  std::uint64_t end() const { return end_; }
   std::size_t memory_bytes() const { return rows_.capacity() * sizeof(UnwindRow); }
 
  private:

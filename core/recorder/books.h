@@ -1,0 +1,88 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/address.h"
+#include "core/recorder/layout.h"
+#include "core/trace/traceback.h"
+
+namespace memsnap {
+
+/// What one origin ever gave, and what of it came back.
+struct RecordedOrigin {
+  std::uint32_t number = 0;  ///< from 1 on; 0 where it is not filled in at this stop (then all is 0)
+  std::uint32_t thread = 0;  ///< RecordedThread::index of who allocates; once nothing is live it may become another's
+  std::uint16_t domain = 0;  ///< Site::domain
+  std::uint64_t allocated_count = 0;
+  std::uint64_t allocated_bytes = 0;
+  std::uint64_t freed_count = 0;  ///< by whichever thread; never above `allocated_count`
+  std::uint64_t freed_bytes = 0;
+
+  auto operator<=>(const RecordedOrigin&) const = default;
+};
+
+/// A thread that has a place in the books. Its place may be given on after its end: then to another index.
+struct RecordedThread {
+  std::uint32_t index = 0;  ///< never given to another thread
+  std::uint32_t tid = 0;    ///< the kernel's, 0 where it is not known
+  Address state;            ///< its layout::ThreadState
+
+  auto operator<=>(const RecordedThread&) const = default;
+};
+
+/// A live block.
+struct RecordedBlock {
+  Address address;
+  std::uint64_t size = 0;    ///< bytes asked for
+  std::uint32_t origin = 0;  ///< RecordedOrigin::number
+  std::uint32_t epoch = 0;   ///< number of the last snapshot before it was born
+
+  auto operator<=>(const RecordedBlock&) const = default;
+};
+
+/// Something that a call under way is about to enter into the books, which do not have it yet.
+struct PendingChange {
+  std::uint32_t thread = 0;     ///< RecordedThread::index
+  std::uint64_t completed = 0;  ///< calls of that thread in the books: with it a change is known again at a later stop
+  bool is_free = false;
+  RecordedBlock block;
+
+  auto operator<=>(const PendingChange&) const = default;
+};
+
+/// The recorder's counters at one stop. They count from its first call on and never go down.
+struct RecordedBooks {
+  std::vector<RecordedOrigin> origins;  ///< by number - 1
+  std::vector<RecordedThread> threads;
+  std::vector<PendingChange> pending;
+  std::uint64_t unknown_frees = 0;
+  std::uint64_t missed_frees = 0;
+  std::array<std::uint64_t, layout::kReasons> not_recorded{};  ///< by layout::Reason
+  std::uint64_t peak = 0;    ///< largest live size, about, since the recorder's start or since the debugger set it to 0
+  std::uint64_t mapped = 0;  ///< bytes that the recorder uses in the inferior for its tables
+};
+
+/// Where a number of origins come from.
+struct RecordedTracebacks {
+  struct Item {
+    std::uint32_t number = 0;  ///< RecordedOrigin::number
+    TracebackEnd end = TracebackEnd::complete;
+    Address stopped_at;     ///< for TracebackEnd::no_unwind_info
+    std::size_t begin = 0;  ///< of its part of `frames`
+    std::size_t count = 0;
+  };
+  std::vector<Item> items;            ///< ascending by number; without those that are not filled in
+  std::vector<std::uint64_t> frames;  ///< run-time return addresses, tagged in bits 56..63 (0: native)
+
+  /// An item's frames, innermost first. Valid as long as this is not changed.
+  std::span<const std::uint64_t> frames_of(const Item& item) const {
+    return std::span(frames).subspan(item.begin, item.count);
+  }
+};
+
+}  // namespace memsnap

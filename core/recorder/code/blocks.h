@@ -1,0 +1,165 @@
+#pragma once
+
+#include "core/recorder/code/system.h"
+
+/// The table of live blocks: by address, in shards, each under a lock that is held for some dozen instructions and
+/// never while the real allocator runs.
+namespace memsnap::recorder {
+
+inline std::uint64_t scatter(std::uint64_t address) { return (address >> 3) * 0x9e3779b97f4a7c15ULL; }
+
+inline Shard& shard_of(Control& control, std::uint64_t address) {
+  return control.shards[scatter(address) >> (64 - kShardBits)];
+}
+
+inline BlockEntry* entries(const Shard& shard) { return at<BlockEntry>(shard.table + sizeof(BlockTable)); }
+
+inline std::uint64_t capacity(const Shard& shard) {
+  return shard.table == 0 ? 0 : at<BlockTable>(shard.table)->capacity;
+}
+
+/// The slot where a search for this address begins, of `slots`. Ascends with the scattered address, so that a larger
+/// table has its entries in the same order.
+inline std::uint64_t home(std::uint64_t address, std::uint64_t slots) {
+  return ((scatter(address) << kShardBits) >> 32) * slots >> 32;
+}
+
+inline bool try_lock(Shard& shard, std::uint32_t number) {
+  std::uint32_t holder = 0;
+  return __atomic_compare_exchange_n(&shard.lock, &holder, number, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) ||
+         holder == number;
+}
+
+[[gnu::noinline]] inline bool wait_for_lock(Shard& shard, std::uint32_t number) {
+  constexpr int kSpins = 200;
+  constexpr int kWaits = 2000;
+  constexpr std::int64_t kNanoseconds = 200'000;
+  for (int waits = 0; waits < kWaits; ++waits) {
+    for (int spins = 0; spins < kSpins; ++spins) {
+      if (__atomic_load_n(&shard.lock, __ATOMIC_RELAXED) == 0 && try_lock(shard, number)) {
+        return true;
+      }
+      asm volatile("pause");
+    }
+    wait_on(address_of(&shard.lock), __atomic_load_n(&shard.lock, __ATOMIC_RELAXED), kNanoseconds);
+  }
+  return false;
+}
+
+// The user has all blocks forgotten.
+[[gnu::noinline]] inline void empty(Control& control, Shard& shard) {
+  if (const auto table = shard.table; table != 0) {
+    shard.table = 0;
+    unmap(control, table, at<BlockTable>(table)->mapped);
+  }
+  shard.count = 0;
+  in_order();
+  shard.generation = control.generation;
+}
+
+/// Takes the lock for state `number`. False where its holder does not let go: it does not run any more.
+inline bool lock(Control& control, Shard& shard, std::uint32_t number) {
+  if (!try_lock(shard, number) && !wait_for_lock(shard, number)) [[unlikely]] {
+    return false;
+  }
+  if (shard.generation != control.generation) [[unlikely]] {
+    empty(control, shard);
+  }
+  return true;
+}
+
+inline void unlock(Shard& shard) { __atomic_store_n(&shard.lock, 0, __ATOMIC_RELEASE); }
+
+/// The slot of the block at `address`, or the empty one where it would go. There is always an empty one.
+inline BlockEntry* find_slot(BlockEntry* table, std::uint64_t slots, std::uint64_t address) {
+  auto slot = home(address, slots);
+  while (table[slot].low != 0 && block_address(table[slot]) != address) {
+    slot = slot + 1 == slots ? 0 : slot + 1;
+  }
+  return table + slot;
+}
+
+inline BlockEntry* find(const Shard& shard, std::uint64_t address) {
+  if (shard.table == 0) {
+    return nullptr;
+  }
+  auto* slot = find_slot(entries(shard), capacity(shard), address);
+  return slot->low == 0 ? nullptr : slot;
+}
+
+inline void put(BlockEntry* slot, const BlockEntry& block) {
+  slot->high = block.high;
+  in_order();
+  slot->low = block.low;
+}
+
+/// Moves a shard's blocks to a table of `slots`, each once. False where there is no memory.
+inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
+  const auto mapped = whole_pages(sizeof(BlockTable) + slots * sizeof(BlockEntry));
+  const auto table = map(control, mapped);
+  if (table == 0) {
+    return false;
+  }
+  auto& head = *at<BlockTable>(table);
+  head.capacity = (mapped - sizeof(BlockTable)) / sizeof(BlockEntry);
+  head.mapped = mapped;
+  auto* to = at<BlockEntry>(table + sizeof(BlockTable));
+  std::uint64_t count = 0;
+  const auto old = shard.table;
+  const auto old_slots = capacity(shard);
+  for (std::uint64_t i = 0; i < old_slots; ++i) {
+    const auto block = entries(shard)[i];
+    if (block.low != 0) {
+      auto* slot = find_slot(to, head.capacity, block_address(block));
+      count += slot->low == 0 ? 1 : 0;
+      *slot = block;
+    }
+  }
+  in_order();
+  shard.table = table;
+  shard.count = count;
+  if (old != 0) {
+    unmap(control, old, at<BlockTable>(old)->mapped);
+  }
+  return true;
+}
+
+/// Where a new block at `address` goes; nullptr where there is no room and no memory. A slot that is not empty holds a
+/// block at this very address.
+inline BlockEntry* room_for(Control& control, Shard& shard, std::uint64_t address) {
+  constexpr std::uint64_t kSmall = 4096;
+  const auto slots = capacity(shard);
+  if ((shard.count + 1) * 16 > slots * 13) [[unlikely]] {
+    // By little where it is large: a table that doubles is half empty.
+    const auto larger = slots < kSmall ? slots * 2 + 200 : slots + slots / 4;
+    if (!rebuild(control, shard, larger) && shard.count + 2 > slots) {
+      return nullptr;
+    }
+  }
+  return find_slot(entries(shard), capacity(shard), address);
+}
+
+/// Empties a slot, and closes the gap so that every search still ends at what it looks for.
+inline void erase(Shard& shard, BlockEntry* slot) {
+  auto* table = entries(shard);
+  const auto slots = capacity(shard);
+  auto hole = static_cast<std::uint64_t>(slot - table);
+  table[hole].low = 0;
+  --shard.count;
+  for (auto next = hole;;) {
+    next = next + 1 == slots ? 0 : next + 1;
+    if (table[next].low == 0) {
+      return;
+    }
+    const auto wanted = home(block_address(table[next]), slots);
+    const bool stays = hole <= next ? hole < wanted && wanted <= next : hole < wanted || wanted <= next;
+    if (!stays) {
+      put(table + hole, table[next]);
+      in_order();
+      table[next].low = 0;
+      hole = next;
+    }
+  }
+}
+
+}  // namespace memsnap::recorder

@@ -1,0 +1,155 @@
+# The recorder's hooks: where the stubs of hooked entry points jump to, with the Site's address in r11.
+#
+# They look to the program like nothing at all: every register that the entry point's own code would have seen is the
+# same, and after it every register that it left. A debugger or a C++ exception passes through with the unwind
+# information given here.
+
+# A Call (see call.h) on the stack.
+.set kRdi, 0
+.set kRsi, 8
+.set kRdx, 16
+.set kRcx, 24
+.set kR8, 32
+.set kR9, 40
+.set kR10, 48
+.set kRax, 56
+.set kSite, 64
+.set kState, 72
+.set kStack, 80
+.set kRbp, 88
+.set kR11, 96
+# What the entry point's own code left in the registers of its arguments.
+.set kLeftRdi, 104
+.set kLeftRsi, 112
+.set kLeftRdx, 120
+.set kLeftRcx, 128
+.set kCallSize, 0x98  # keeps rsp aligned to 16
+
+.macro save_arguments
+  sub $kCallSize, %rsp
+  .cfi_adjust_cfa_offset kCallSize
+  mov %rdi, kRdi(%rsp)
+  mov %rsi, kRsi(%rsp)
+  mov %rdx, kRdx(%rsp)
+  mov %rcx, kRcx(%rsp)
+  mov %r8, kR8(%rsp)
+  mov %r9, kR9(%rsp)
+  mov %r10, kR10(%rsp)
+  mov %rax, kRax(%rsp)
+  mov %r11, kSite(%rsp)
+  lea kCallSize(%rsp), %rdi
+  mov %rdi, kStack(%rsp)
+  mov %rbp, kRbp(%rsp)
+  mov %rsp, %rdi
+.endm
+
+.macro restore_arguments
+  mov kRdi(%rsp), %rdi
+  mov kRsi(%rsp), %rsi
+  mov kRdx(%rsp), %rdx
+  mov kRcx(%rsp), %rcx
+  mov kR8(%rsp), %r8
+  mov kR9(%rsp), %r9
+  mov kR10(%rsp), %r10
+  mov kSite(%rsp), %r11
+.endm
+
+.macro drop_call
+  add $kCallSize, %rsp
+  .cfi_adjust_cfa_offset -kCallSize
+.endm
+
+.macro function name
+  .globl \name
+  .hidden \name
+  .type \name, @function
+  .p2align 4
+\name:
+  .cfi_startproc
+  # DW_EH_PE_pcrel | DW_EH_PE_sdata4: whoever unwinds through a call that will not return tells us.
+  .cfi_personality 0x1b, memsnap_personality
+.endm
+
+.macro end_function name
+  .cfi_endproc
+  .size \name, . - \name
+.endm
+
+  .text
+
+# An entry point that gives a block, and one that takes one where its own code may call another entry point.
+function memsnap_hook
+  save_arguments
+  call memsnap_before
+  test %eax, %eax
+  restore_arguments
+  je 1f
+  mov kRax(%rsp), %rax
+  call *(%r11)
+  mov %rdi, kLeftRdi(%rsp)
+  mov %rsi, kLeftRsi(%rsp)
+  mov %rdx, kLeftRdx(%rsp)
+  mov %rcx, kLeftRcx(%rsp)
+  mov %r8, kR8(%rsp)
+  mov %r9, kR9(%rsp)
+  mov %r10, kR10(%rsp)
+  mov %r11, kR11(%rsp)
+  mov %rax, kRax(%rsp)
+  mov %rsp, %rdi
+  call memsnap_after
+  mov kLeftRdi(%rsp), %rdi
+  mov kLeftRsi(%rsp), %rsi
+  mov kLeftRdx(%rsp), %rdx
+  mov kLeftRcx(%rsp), %rcx
+  mov kR8(%rsp), %r8
+  mov kR9(%rsp), %r9
+  mov kR10(%rsp), %r10
+  mov kR11(%rsp), %r11
+  mov kRax(%rsp), %rax
+  drop_call
+  ret
+1:
+  .cfi_adjust_cfa_offset kCallSize
+  mov kRax(%rsp), %rax
+  drop_call
+  jmp *(%r11)
+end_function memsnap_hook
+
+# An entry point that takes a block and calls no other. Recorded before the block is really given back: afterwards its
+# address may be another thread's.
+function memsnap_hook_free
+  test %rdi, %rdi
+  je 1f
+  save_arguments
+  call memsnap_free
+  restore_arguments
+  mov kRax(%rsp), %rax
+  drop_call
+1:
+  jmp *(%r11)
+end_function memsnap_hook_free
+
+# _Unwind_Find_FDE(pc, bases) of the C++ run time: it knows modules only, and this code is none.
+function memsnap_hook_find_fde
+  mov 8(%r11), %rax  # Site::control
+  cmp 16(%rax), %rdi  # Control::code_begin
+  jb 1f
+  cmp 24(%rax), %rdi  # Control::code_end
+  jae 1f
+  mov %rsi, %rdx
+  mov %rdi, %rsi
+  mov %rax, %rdi
+  jmp memsnap_find_fde
+1:
+  jmp *(%r11)
+end_function memsnap_hook_find_fde
+
+  # Where the debugger puts the Control's address: the code has no data of its own, and the process never writes this.
+  .section .rodata, "a", @progbits
+  .globl memsnap_control
+  .hidden memsnap_control
+  .p2align 3
+memsnap_control:
+  .quad 0
+
+  .section .note.GNU-stack, "", @progbits

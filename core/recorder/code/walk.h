@@ -1,0 +1,288 @@
+#pragma once
+
+#include "core/recorder/code/rows.h"
+
+/// Walks the stack of the thread that runs this, as core/unwind/walk.h does from outside and with the same outcome, and
+/// remembers it: of two allocations in a row most of the stack is the same, and to see that costs a load for each
+/// frame.
+///
+/// Never a fault: only what was found readable is read.
+namespace memsnap::recorder {
+
+// As in core/unwind/walk.cpp, with the reasons.
+inline constexpr unsigned kMostStackSwitches = 8;
+inline constexpr std::uint64_t kRedZone = 128;
+inline constexpr std::uint64_t kLargestGuessedFrame = std::uint64_t{1} << 20;
+inline constexpr std::uint64_t kLowestCode = 4096;
+inline constexpr std::uint64_t kSavedRbp = 120;
+inline constexpr std::uint64_t kSavedRsp = 160;
+inline constexpr std::uint64_t kSavedRip = 168;
+
+/// Frames walked beyond those asked for: a call from a little less deep in the stack then finds what it needs.
+inline constexpr std::size_t kAhead = 32;
+static_assert(kWalked >= 2 * (kMostFrames + kAhead));
+
+[[gnu::noinline]] inline bool find_range(ThreadState& state, std::uint64_t address) {
+  // A walk goes on upwards a page or so at a time; what lies further off is another stack.
+  constexpr std::uint64_t kNear = 64 * kPage;
+  const auto page = address & ~(kPage - 1);
+  for (auto& range : state.stack_ranges) {
+    if (range.end != 0 && page >= range.end && page - range.end < kNear) {
+      while (range.end <= page && is_readable(range.end)) {
+        range.end += kPage;
+      }
+      if (page < range.end) {
+        return true;
+      }
+    }
+    if (range.end != 0 && page < range.begin && range.begin - page <= kNear) {
+      while (range.begin > page && is_readable(range.begin - kPage)) {
+        range.begin -= kPage;
+      }
+      if (page >= range.begin) {
+        return true;
+      }
+    }
+  }
+  if (!is_readable(page)) {
+    return false;
+  }
+  state.stack_ranges[state.stack_range_next++ % kStackRanges] = {page, page + kPage};
+  return true;
+}
+
+/// Whether the aligned word at `address` can be read.
+inline bool readable(ThreadState& state, std::uint64_t address) {
+  for (const auto& range : state.stack_ranges) {
+    if (address - range.begin < range.end - range.begin && range.end - address >= sizeof(std::uint64_t)) {
+      return true;
+    }
+  }
+  constexpr auto kLast = sizeof(std::uint64_t) - 1;
+  return find_range(state, address) &&
+         ((address & (kPage - 1)) <= kPage - sizeof(std::uint64_t) || find_range(state, address + kLast));
+}
+
+inline bool word(ThreadState& state, std::uint64_t address, std::uint64_t& value) {
+  if (!readable(state, address)) {
+    return false;
+  }
+  __builtin_memcpy(&value, at<const void>(address), sizeof value);
+  return true;
+}
+
+class Walker {
+ public:
+  Walker(const Control& control, ThreadState& state) : control_(control), state_(state) {}
+
+  /// From `frame` to its caller. False at the end of the walk, which `frame` then says in its flags.
+  bool step(WalkedFrame& frame, WalkedFrame& caller) {
+    std::uint32_t row = 0;
+    auto how = kWalkedStuck;
+    if (!find_row(control_, state_, frame.pc - 1, row)) {
+      how = is_sigreturn_code(frame.pc) ? signal_frame(frame, caller) : frame_pointer(frame, caller);
+    } else {
+      switch (row_rule(row)) {
+        case RowRule::rsp_offset:
+          how = enter(frame, frame.sp + std::uint64_t{row_cfa(row)} * 8, row, caller);
+          break;
+        case RowRule::rbp_offset:
+          how = frame.flags & kWalkedNoRbp ? kWalkedStuck
+                                           : enter(frame, frame.rbp + std::uint64_t{row_cfa(row)} * 8, row, caller);
+          break;
+        case RowRule::plt:
+          how = enter(frame, frame.sp + 8 + (((frame.pc - 1) & 15) >= row_cfa(row) ? 8 : 0), row, caller);
+          break;
+        case RowRule::signal_frame:
+          how = signal_frame(frame, caller);
+          break;
+        case RowRule::outermost:
+          how = kWalkedEnd;
+          break;
+        case RowRule::uncovered:
+        case RowRule::unsupported:
+          break;
+      }
+    }
+    frame.flags |= how;
+    return how == 0;
+  }
+
+ private:
+  std::uint16_t enter(const WalkedFrame& frame, std::uint64_t cfa, std::uint32_t row, WalkedFrame& caller) {
+    if (cfa <= frame.sp || cfa - frame.sp < 8 || !word(state_, cfa - 8, caller.pc)) {
+      return kWalkedStuck;
+    }
+    caller.sp = cfa;
+    caller.rbp = frame.rbp;
+    caller.rbp_slot = 0;
+    caller.flags = frame.flags & kWalkedNoRbp;
+    if (const auto saved = row_rbp(row); saved != kRbpUnchanged) {
+      const auto slot = cfa - 8 * std::uint64_t{saved};
+      const bool in_red_zone = (frame.flags & kWalkedInterrupted) != 0 && frame.sp >= kRedZone;
+      const bool known = slot >= (in_red_zone ? frame.sp - kRedZone : frame.sp) && word(state_, slot, caller.rbp);
+      caller.rbp_slot = known ? slot : 0;
+      caller.rbp = known ? caller.rbp : 0;
+      caller.flags = known ? 0 : kWalkedNoRbp;
+    }
+    return caller.pc < kLowestCode ? kWalkedEnd : 0;
+  }
+
+  std::uint16_t signal_frame(const WalkedFrame& frame, WalkedFrame& caller) {
+    std::uint64_t rip = 0;
+    if (!word(state_, frame.sp + kSavedRip, rip) || !word(state_, frame.sp + kSavedRsp, caller.sp) ||
+        !word(state_, frame.sp + kSavedRbp, caller.rbp) ||
+        (caller.sp <= frame.sp && ++stack_switches_ > kMostStackSwitches)) {
+      return kWalkedStuck;
+    }
+    caller.pc = rip + 1;
+    caller.rbp_slot = 0;
+    caller.flags = kWalkedInterrupted;
+    return 0;
+  }
+
+  std::uint16_t frame_pointer(const WalkedFrame& frame, WalkedFrame& caller) {
+    const auto rbp = frame.rbp;
+    if ((frame.flags & kWalkedNoRbp) != 0 || rbp < frame.sp || rbp % 8 != 0 || rbp - frame.sp > kLargestGuessedFrame ||
+        !word(state_, rbp, caller.rbp) || !word(state_, rbp + 8, caller.pc) || caller.pc == 0 ||
+        find_module(control_, caller.pc - 1) == nullptr) {
+      return kWalkedStuck;
+    }
+    caller.sp = rbp + 16;
+    caller.rbp_slot = rbp;
+    caller.flags = 0;
+    return 0;
+  }
+
+  // musl's trampoline, which has no rows: mov $15, %rax; syscall.
+  bool is_sigreturn_code(std::uint64_t pc) {
+    const auto* module = find_module(control_, pc);
+    if (module == nullptr || module->end - pc < 9) {
+      return false;
+    }
+    std::uint64_t code = 0;
+    __builtin_memcpy(&code, at<const void>(pc), sizeof code);
+    return code == 0x0f0000000fc0c748ULL && *at<const std::uint8_t>(pc + 8) == 0x05;
+  }
+
+  const Control& control_;
+  ThreadState& state_;
+  unsigned stack_switches_ = 0;
+};
+
+inline bool same_frame(const WalkedFrame& left, const WalkedFrame& right) {
+  return left.sp == right.sp && left.pc == right.pc && left.rbp == right.rbp &&
+         ((left.flags ^ right.flags) & kWalkedNoRbp) == 0;
+}
+
+/// Notes what walked[i] was loaded from. What lies further out has been noted.
+inline void note_checks(ThreadState& state, std::uint64_t i) {
+  auto& frame = state.walked[i];
+  auto next = i == 0 ? 0 : state.walked[i - 1].checks;
+  if ((frame.flags & kWalkedInterrupted) != 0) {
+    // A signal frame is walked anew each time: a check that never holds.
+    state.checks[next++] = {address_of(&state.thread_pointer), ~state.thread_pointer};
+  } else {
+    state.checks[next++] = {frame.sp - 8, frame.pc};
+    if (frame.rbp_slot != 0) {
+      state.checks[next++] = {frame.rbp_slot, frame.rbp};
+    }
+  }
+  frame.checks = next;
+}
+
+/// Whether the last walk had all frames that are asked for: `first` is the outermost of them.
+inline bool is_enough(const ThreadState& state, std::uint64_t first) {
+  return first > 0 || (state.walked[0].flags & (kWalkedEnd | kWalkedStuck)) != 0;
+}
+
+/// Whether the stack still holds what the frames from `first` to `last` - 1 were loaded from.
+inline bool are_unchanged(const ThreadState& state, std::uint64_t first, std::uint64_t last) {
+  const auto* check = state.checks + (first == 0 ? 0 : state.walked[first - 1].checks);
+  const auto* end = state.checks + (last == 0 ? 0 : state.walked[last - 1].checks);
+  std::uint64_t differences = 0;
+  for (; end - check >= 4; check += 4) {
+    differences |= (*at<const volatile std::uint64_t>(check[0].slot) ^ check[0].value) |
+                   (*at<const volatile std::uint64_t>(check[1].slot) ^ check[1].value) |
+                   (*at<const volatile std::uint64_t>(check[2].slot) ^ check[2].value) |
+                   (*at<const volatile std::uint64_t>(check[3].slot) ^ check[3].value);
+  }
+  for (; check != end; ++check) {
+    differences |= *at<const volatile std::uint64_t>(check->slot) ^ check->value;
+  }
+  return differences == 0;
+}
+
+inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
+
+/// Walks from `innermost` on, so that state.walked ends in it and has `limit` frames or all, and one step is known of
+/// the last of them.
+[[gnu::noinline]] inline void walk(const Control& control, ThreadState& state, const WalkedFrame& innermost,
+                                   std::uint64_t limit) {
+  constexpr auto kCapacity = std::uint64_t{kWalked};
+  if (state.modules_generation != control.modules_generation) [[unlikely]] {
+    state.walked_count = 0;
+    zero(address_of(state.row_cache), kRowCache * (sizeof(RowCacheEntry) / sizeof(std::uint64_t)));
+    state.modules_generation = control.modules_generation;
+  }
+  auto* walked = state.walked;
+  // New frames are put at the far end first, outermost first as well, and moved down behind those that stay.
+  auto keep = state.walked_count;  // remembered frames that are still thought to be on the stack
+  auto top = kCapacity;
+  if (keep > kCapacity - kMostFrames - kAhead) {
+    keep = 0;
+  }
+  Walker walker(control, state);
+  auto frame = innermost;
+  for (;;) {
+    while (keep > 0 && walked[keep - 1].sp < frame.sp) {
+      --keep;
+    }
+    if (keep > 0 && same_frame(walked[keep - 1], frame) && (walked[keep - 1].flags & kWalkedInterrupted) == 0 &&
+        (frame.flags & kWalkedInterrupted) == 0) {
+      walked[keep - 1].rbp_slot = frame.rbp_slot;
+      note_checks(state, keep - 1);
+      const auto fresh = kCapacity - top;
+      const auto wanted = fresh >= limit ? 1 : limit - fresh;
+      // The frames from keep - 1 outwards, as many as are wanted, or all.
+      const auto stop = keep > wanted ? keep - wanted : 0;
+      const bool is_same_stack = are_unchanged(state, stop, keep - 1);
+      if (is_enough(state, stop) && is_same_stack) [[likely]] {
+        break;
+      }
+      auto last = is_same_stack ? stop : keep - 1;
+      while (last > stop && are_unchanged(state, last - 1, last)) {
+        --last;
+      }
+      // Not the same stack beyond `last`, or not enough of it is known: on from there.
+      for (auto i = keep; i-- > last && kCapacity - top < limit + kAhead;) {
+        auto& moved = walked[--top];
+        moved = walked[i];
+        moved.origin = 0;
+        moved.flags &= static_cast<std::uint16_t>(~(kWalkedEnd | kWalkedStuck));
+      }
+      keep = last;
+    } else {
+      walked[--top] = frame;
+      walked[top].origin = 0;
+    }
+    WalkedFrame caller;
+    if (kCapacity - top >= limit + kAhead || !walker.step(walked[top], caller)) {
+      keep = 0;
+      break;
+    }
+    frame = caller;
+  }
+  const auto fresh = kCapacity - top;
+  auto hash = keep == 0 ? 0 : walked[keep - 1].hash;
+  for (std::uint64_t i = 0; i < fresh; ++i) {
+    auto& to = walked[keep + i];
+    to = walked[top + i];
+    hash = hash * kHashBase + mix(to.pc);
+    to.hash = hash;
+    note_checks(state, keep + i);
+  }
+  state.walked_count = keep + fresh;
+}
+
+}  // namespace memsnap::recorder

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "core/result.h"
+
+namespace memsnap {
+
+/// The recorder's code as it is mapped into the inferior: position independent, read and executed, never written by the
+/// process. Offsets count from its first byte.
+struct RecorderImage {
+  std::span<const std::byte> bytes;
+  std::uint64_t hook = 0;           ///< of entry points that give a block, or call others
+  std::uint64_t hook_free = 0;      ///< of those that only take one back
+  std::uint64_t hook_find_fde = 0;  ///< of the C++ run time's search for unwind information
+  std::uint64_t control = 0;        ///< the word that must hold the Control's address
+  std::uint64_t unwind_begin = 0;   ///< .eh_frame
+  std::uint64_t unwind_end = 0;
+};
+
+/// The image that this library was built with. Errors: Code::malformed, where the build went wrong.
+Result<RecorderImage> recorder_image();
+
+}  // namespace memsnap

@@ -1,0 +1,328 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+/// The recorder's memory inside the inferior: what its code and the debugger's side both see, and nothing else.
+///
+/// Everything has a fixed width; every address is one in the inferior. Nearly every word has a single writer, named
+/// below; `owner` is the thread that a ThreadState belongs to. The debugger writes only while no thread runs that could
+/// be using the word, or a single aligned word that threads merely read.
+///
+/// Counters count from the recorder's first call on and never go down: what is live is the difference. The debugger
+/// keeps its own base of them where the user asks to forget (`clear`).
+namespace memsnap::layout {
+
+inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
+inline constexpr std::uint32_t kVersion = 1;
+
+inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
+
+// --- what the debugger prepares
+
+/// One stretch of code as an unwind row: in force from `begin` up to the next row's.
+struct Row {
+  std::uint32_t begin;   ///< from ModuleRows::first on
+  std::uint32_t packed;  ///< see pack_row
+};
+
+enum class RowRule : std::uint8_t {
+  rsp_offset,
+  rbp_offset,
+  plt,
+  signal_frame,
+  outermost,
+  uncovered,
+  unsupported,
+};
+
+inline constexpr std::uint32_t kRuleBits = 3;
+inline constexpr std::uint32_t kCfaBits = 18;  ///< CFA offset in units of 8 (plt: the threshold itself)
+inline constexpr std::uint32_t kRbpBits = 11;  ///< rbp is at CFA - 8 * n
+inline constexpr std::uint32_t kRbpUnchanged = (1U << kRbpBits) - 1;
+inline constexpr std::uint32_t kMostCfa = (1U << kCfaBits) - 1;
+
+constexpr std::uint32_t pack_row(RowRule rule, std::uint32_t cfa, std::uint32_t rbp) {
+  return static_cast<std::uint32_t>(rule) | cfa << kRuleBits | rbp << (kRuleBits + kCfaBits);
+}
+constexpr RowRule row_rule(std::uint32_t packed) { return static_cast<RowRule>(packed & ((1U << kRuleBits) - 1)); }
+constexpr std::uint32_t row_cfa(std::uint32_t packed) { return packed >> kRuleBits & kMostCfa; }
+constexpr std::uint32_t row_rbp(std::uint32_t packed) { return packed >> (kRuleBits + kCfaBits); }
+
+/// Bytes of code for each entry of a module's index.
+inline constexpr std::uint32_t kIndexStep = 1024;
+
+/// A mapped stretch of a module. A module with several segments has one for each, with the same rows.
+struct ModuleRows {
+  std::uint64_t begin;      ///< run-time address, inclusive
+  std::uint64_t end;        ///< exclusive
+  std::uint64_t first;      ///< run-time address that Row::begin counts from; no row covers what lies below
+  std::uint64_t rows;       ///< Row[row_count], ascending; 0 where the module has no CFI
+  std::uint64_t index;      ///< uint32_t[index_count]: the row in force at first + i * kIndexStep
+  std::uint32_t row_count;  ///< the last row is `uncovered` and begins where the CFI ends
+  std::uint32_t index_count;
+};
+
+/// Every module that is mapped. Replaced as a whole; the old list stays mapped.
+struct ModuleList {
+  std::uint64_t count;
+  // ModuleRows follow, ascending by begin.
+};
+
+/// What an entry point does: as CallKind in plugin/allocators.h.
+enum class SiteKind : std::uint8_t { allocate, allocate_out, reallocate, free };
+
+/// An entry point that is hooked. Its stub loads the site's address into r11 and jumps to the recorder's code.
+struct Site {
+  std::uint64_t original;      ///< the moved instructions, which go on in the entry point's own code
+  std::uint64_t control;       ///< the Control
+  std::uint64_t module_begin;  ///< the module that the entry point lies in
+  std::uint64_t module_end;
+  SiteKind kind;
+  std::int8_t pointer;  ///< arguments by number, -1 for none
+  std::int8_t size;
+  std::int8_t count;
+  std::uint16_t domain;
+  std::uint16_t unused;
+};
+
+// --- what the recorder keeps
+
+/// A live block, in a hash table; all zero where the slot is empty. Blocks are aligned to 8 and smaller than a TiB.
+struct BlockEntry {
+  std::uint64_t low;   ///< address / 8 in bits 0..43, the origin's low 20 bits above
+  std::uint64_t high;  ///< size in bits 0..39, epoch in 40..55, the origin's high 8 bits above
+};
+inline constexpr std::uint32_t kAddressBits = 44;
+inline constexpr std::uint32_t kSizeBits = 40;
+inline constexpr std::uint32_t kEpochBits = 16;
+inline constexpr std::uint32_t kOriginLowBits = 20;
+inline constexpr std::uint32_t kOriginBits = 28;
+
+constexpr BlockEntry make_block(std::uint64_t address, std::uint64_t size, std::uint32_t origin, std::uint32_t epoch) {
+  return {address >> 3 | std::uint64_t{origin} << kAddressBits,
+          size | std::uint64_t{epoch & 0xffff} << kSizeBits |
+              std::uint64_t{origin >> kOriginLowBits} << (kSizeBits + kEpochBits)};
+}
+constexpr std::uint64_t block_address(const BlockEntry& block) {
+  return (block.low & ((std::uint64_t{1} << kAddressBits) - 1)) << 3;
+}
+constexpr std::uint64_t block_size(const BlockEntry& block) {
+  return block.high & ((std::uint64_t{1} << kSizeBits) - 1);
+}
+constexpr std::uint32_t block_epoch(const BlockEntry& block) {
+  return static_cast<std::uint32_t>(block.high >> kSizeBits) & 0xffff;
+}
+constexpr std::uint32_t block_origin(const BlockEntry& block) {
+  return static_cast<std::uint32_t>(block.low >> kAddressBits) |
+         static_cast<std::uint32_t>(block.high >> (kSizeBits + kEpochBits)) << kOriginLowBits;
+}
+
+/// The head of a shard's table; BlockEntry[capacity] follow. One store of Shard::table replaces it.
+struct BlockTable {
+  std::uint64_t capacity;  ///< slots
+  std::uint64_t mapped;    ///< bytes of the mapping that it heads
+};
+
+/// The block table is cut in shards by the block's address. The holder of the lock writes. While it is held, an entry
+/// may stand in two slots, never in none.
+struct alignas(64) Shard {
+  std::uint32_t lock;        ///< 0, or the holder's ThreadState::number
+  std::uint32_t generation;  ///< of Control::generation; a shard that lags behind is empty
+  std::uint64_t table;       ///< BlockTable, 0 for none
+  std::uint64_t count;       ///< entries
+};
+inline constexpr std::uint32_t kShardBits = 7;
+inline constexpr std::uint32_t kShards = 1U << kShardBits;
+
+/// Where blocks come from: a traceback, a domain, a thread. Written by its thread alone.
+struct OriginRecord {
+  std::uint64_t hash;  ///< of the frames and all else that makes it; 0: not filled in yet, or dead
+  std::uint64_t
+      frames;  ///< uint64_t[frame_count], innermost first: return addresses, tagged in bits 56..63 (0: native)
+  std::uint16_t frame_count;
+  std::uint8_t end;  ///< a TracebackEnd
+  std::uint8_t unused;
+  std::uint16_t domain;  ///< Site::domain
+  std::uint16_t unused2;
+  std::uint32_t thread;      ///< ThreadState::index of the thread
+  std::uint32_t next_left;   ///< the next in the list at ThreadState::left_origins, 0 at its end
+  std::uint64_t stopped_at;  ///< for TracebackEnd::no_unwind_info, the address
+  std::uint64_t allocated_count;
+  std::uint64_t allocated_bytes;
+  std::uint64_t freed_count;  ///< by its own thread; what others freed is in their tables
+  std::uint64_t freed_bytes;
+};
+
+/// Origins are numbered from 1 on, over all threads, and stored in chunks that never move.
+inline constexpr std::uint32_t kOriginsPerChunk = 4096;
+inline constexpr std::uint32_t kOriginChunks = 4096;
+
+/// What a thread freed of another thread's blocks, by their origin. A slot of an open-addressing table; origin 0:
+/// empty.
+struct ForeignFrees {
+  std::uint64_t origin;
+  std::uint64_t freed_count;
+  std::uint64_t freed_bytes;
+};
+
+/// The head of such a table; ForeignFrees[capacity] follow. One store of ThreadState::foreign replaces it.
+struct ForeignTable {
+  std::uint64_t capacity;  ///< slots
+  std::uint64_t count;     ///< slots in use
+};
+
+/// Why a call could not be recorded.
+enum class Reason : std::uint8_t {
+  no_memory,    ///< no memory for the recorder's tables
+  interrupted,  ///< made by a signal handler that interrupted the recorder
+  threads,      ///< too many threads
+  unusual,      ///< a block of a TiB or more, or not aligned to 8
+  held,         ///< the table was held by a thread that does not run
+  origins,      ///< too many tracebacks
+  count,
+};
+inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::count);
+
+/// A word of a counter as it was before an operation that is not complete.
+struct Undo {
+  std::uint64_t address;
+  std::uint64_t value;
+};
+
+/// What a thread is about to enter into the books. From `kind` being set to another than `none` and `settled`, nothing
+/// of it counts yet: the reader takes `undo` back, and sees no block at `block` for an allocation, the old one for a
+/// free. `settled`: all of a reallocation counts, and what `detached` says is void.
+enum class OperationKind : std::uint8_t { none, allocate, free, reallocate, settled };
+struct Operation {
+  OperationKind kind;
+  std::uint8_t unused[3];
+  std::uint32_t undo_count;  ///< entries of `undo` that are filled in
+  std::uint64_t block;       ///< allocate, reallocate: the new block's address; free: the old one's
+  BlockEntry old;            ///< free: the block as it was; else the new one. (What a realloc took is in
+                             ///< ThreadState::detached.)
+  Undo undo[6];
+};
+
+/// A frame of the stack as it was at the last walk. Outermost first in ThreadState::walked.
+struct WalkedFrame {
+  std::uint64_t pc;        ///< return address (an interrupted frame: its pc + 1)
+  std::uint64_t sp;        ///< rsp in this frame, as the call will return
+  std::uint64_t rbp;       ///< its rbp
+  std::uint64_t rbp_slot;  ///< where that was loaded from; 0: it is the rbp of the frame inside
+  std::uint64_t hash;      ///< of all frames from the outermost remembered one to this
+  std::uint32_t origin;    ///< what a traceback from here outwards was entered as; 0: not yet
+  std::uint16_t flags;     ///< kWalked...
+  std::uint16_t domain;    ///< that `origin` is of
+  std::uint64_t checks;    ///< how many of ThreadState::checks are of this frame and those further out
+};
+inline constexpr std::uint16_t kWalkedInterrupted = 1;  ///< a signal came here: pc does not follow a call
+inline constexpr std::uint16_t kWalkedEnd = 2;          ///< the outermost: nothing lies beyond
+inline constexpr std::uint16_t kWalkedStuck = 4;        ///< no way to go on from here
+inline constexpr std::uint16_t kWalkedNoRbp = 8;        ///< rbp is not known
+inline constexpr std::size_t kWalked = 640;             ///< frames remembered
+
+/// A word of the stack that a walk went by.
+struct WalkCheck {
+  std::uint64_t slot;
+  std::uint64_t value;
+};
+
+struct RowCacheEntry {
+  std::uint64_t pc;  ///< address looked up
+  std::uint32_t packed;
+  std::uint32_t known;  ///< 1: `packed` holds, 2: no row there
+};
+inline constexpr std::size_t kRowCache = 1024;
+
+/// Memory that was found readable, where a stack lies.
+struct StackRange {
+  std::uint64_t begin;
+  std::uint64_t end;
+};
+inline constexpr std::size_t kStackRanges = 4;
+
+/// What the recorder keeps for a thread; found by the thread pointer. Written by that thread, but for what is said.
+struct ThreadState {
+  std::uint64_t next;            ///< the next ThreadState, 0 at the end
+  std::uint64_t thread_pointer;  ///< fs base
+  std::uint32_t number;          ///< of this state, from 1 on
+  std::uint32_t index;           ///< of the thread; another thread that came to have this state has another
+  std::uint32_t tid;             ///< the kernel's, 0 where it is not known
+  std::uint32_t busy;            ///< 1 while the books are being changed
+  std::uint64_t outer_stack;     ///< rsp at the entry of the call that is under way, 0 for none
+  std::uint64_t outer_site;      ///< and its Site
+  Operation operation;
+  BlockEntry detached;  ///< what a realloc under way took from the table, still live; `low` 0 for none. May stand in
+                        ///< the table too for a moment
+  std::uint64_t unknown_frees;
+  std::uint64_t missed_frees;
+  std::uint64_t not_recorded[kReasons];
+  std::int64_t live;           ///< bytes not yet in Control::live
+  std::uint64_t peak;          ///< largest live size that this thread saw; the debugger may set it to 0
+  std::uint64_t origin_index;  ///< uint32_t[origin_capacity]: numbers of its origins by hash, 0: empty
+  std::uint64_t origin_capacity;
+  std::uint64_t origin_count;
+  std::uint64_t left_origins;  ///< number of the first origin that a thread before this one left with live blocks
+  std::uint64_t foreign;       ///< ForeignTable, 0 for none. A smaller one before it stays mapped: others may read it
+  std::uint64_t frames_next;   ///< free room for frames
+  std::uint64_t frames_end;
+  std::uint64_t modules_generation;  ///< of Control::modules_generation, when the caches below were filled
+  std::uint64_t stack_range_next;
+  StackRange stack_ranges[kStackRanges];
+  std::uint64_t walked_count;
+  WalkedFrame walked[kWalked];
+  WalkCheck checks[2 * kWalked];  ///< what the frames in `walked` were loaded from, outermost first
+  RowCacheEntry row_cache[kRowCache];
+};
+
+/// A thread that ever allocated, by ThreadState::index.
+struct ThreadSlot {
+  std::uint64_t thread_pointer;  ///< 0: empty
+  std::uint64_t state;
+};
+inline constexpr std::size_t kThreadSlots = 16384;
+
+/// The head of the recorder's data.
+struct Control {
+  std::uint64_t magic;
+  std::uint32_t size;  ///< of this struct, in bytes
+  std::uint32_t version;
+
+  // The debugger's.
+  std::uint64_t code_begin;  ///< the recorder's code
+  std::uint64_t code_end;
+  std::uint64_t unwind_begin;  ///< its .eh_frame, for exceptions that pass through
+  std::uint64_t unwind_end;
+  std::uint32_t frame_limit;  ///< 1 to kMostFrames
+  std::uint32_t epoch;        ///< number of the last snapshot, at most 65535
+  std::uint32_t generation;   ///< goes up where the user forgets all blocks
+  std::uint32_t tid_offset;   ///< where the C library keeps a thread's number, from the thread pointer on; 0: unknown
+  std::uint32_t has_fsbase;   ///< whether rdfsbase can be used
+  std::uint32_t from_start;   ///< no block can be older than the recorder
+  std::uint64_t modules;      ///< ModuleList
+  std::uint64_t modules_generation;
+  std::uint64_t sites;  ///< Site[site_count]
+  std::uint64_t site_count;
+  std::uint64_t notes;       ///< the debugger's own, for who attaches later: address, 0 for none
+  std::uint64_t notes_size;  ///< bytes
+
+  // The recorder's; by atomic instructions.
+  alignas(64) std::uint64_t threads;  ///< the first ThreadState
+  std::uint32_t thread_count;         ///< states made
+  std::uint32_t thread_index;         ///< ThreadState::index given out last
+  std::uint32_t process;              ///< 0, or the number of the process that it was made in
+  std::uint32_t thread_lock;
+  std::uint64_t mapped;                  ///< bytes that the recorder mapped by itself
+  std::uint64_t not_recorded[kReasons];  ///< where there was no ThreadState
+  alignas(64) std::int64_t live;         ///< bytes, about: what threads have added up
+  alignas(64) std::uint32_t origin_count;
+  std::uint32_t unused;
+  alignas(64) std::uint64_t origin_chunks[kOriginChunks];  ///< OriginRecord[kOriginsPerChunk] each
+  Shard shards[kShards];
+  ThreadSlot thread_slots[kThreadSlots];
+};
+
+static_assert(sizeof(Row) == 8 && sizeof(BlockEntry) == 16 && sizeof(Shard) == 64);
+
+}  // namespace memsnap::layout

@@ -1,0 +1,97 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "core/recorder/reader.h"
+
+namespace memsnap {
+namespace {
+
+constexpr std::size_t kPiece = (std::size_t{16} << 20) / sizeof(layout::BlockEntry);
+
+}  // namespace
+
+Result<void> RecorderReader::for_each_block(const std::function<bool(const RecordedBlock&)>& visit) const {
+  for (const auto& shard : control_->shards) {
+    if (const auto goes_on = visit_shard(shard, visit); !goes_on) {
+      return std::unexpected(goes_on.error());
+    } else if (!*goes_on) {
+      return {};
+    }
+  }
+  for (const auto& thread : threads_) {
+    for (const auto* entry : {thread.freed(), thread.reallocated()}) {
+      if (entry != nullptr && !visit(block_of(*entry))) {
+        return {};
+      }
+    }
+  }
+  return {};
+}
+
+bool RecorderReader::is_hidden(const layout::BlockEntry& entry) const {
+  return std::ranges::binary_search(hidden_, layout::block_address(entry)) ||
+         std::ranges::any_of(moving_,
+                             [&](const auto& taken) { return taken.low == entry.low && taken.high == entry.high; });
+}
+
+Result<bool> RecorderReader::visit_shard(const layout::Shard& shard, const BlockVisit& visit) const {
+  if (shard.generation != control_->generation || shard.table == 0) {
+    return true;
+  }
+  layout::BlockTable table{};
+  if (auto done = memory_.read_values({shard.table}, std::span(&table, 1)); !done) {
+    return std::unexpected(std::move(done.error()));
+  }
+  if (table.mapped > control_->mapped || table.mapped < sizeof table ||
+      table.capacity > (table.mapped - sizeof table) / sizeof(layout::BlockEntry)) {
+    return damaged(fmt::format("a table of {} blocks in {} bytes", table.capacity, table.mapped));
+  }
+  const bool is_locked = shard.lock != 0;
+  std::unordered_set<std::uint64_t> seen;  // where an entry may stand in two slots
+  std::vector<layout::BlockEntry> entries;
+  for (std::uint64_t done = 0; done < table.capacity; done += entries.size()) {
+    entries.resize(std::min<std::uint64_t>(table.capacity - done, kPiece));
+    const auto at = Address{shard.table} + sizeof table + done * sizeof(layout::BlockEntry);
+    if (auto read = memory_.read_values(at, std::span(entries)); !read) {
+      return std::unexpected(std::move(read.error()));
+    }
+    for (const auto& entry : entries) {
+      if (entry.low == 0) {
+        continue;
+      }
+      const auto block = block_of(entry);
+      if (is_hidden(entry) || (is_locked && !seen.insert(block.address.value).second)) {
+        continue;
+      }
+      if (!is_sound(entry)) {
+        return damaged(fmt::format("the block at {:#x} is of no traceback", block.address.value));
+      }
+      if (!visit(block)) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+Result<std::optional<RecordedBlock>> RecorderReader::find_block(Address address) const {
+  std::optional<RecordedBlock> found;
+  const auto done = for_each_block([&](const RecordedBlock& block) {
+    const bool is_exact = block.address == address;
+    // Where a free was missed, an old block may lie around a new one.
+    const bool is_inside =
+        block.address <= address && address - block.address < block.size && (!found || found->address < block.address);
+    if (is_exact || is_inside) {
+      found = block;
+    }
+    return !is_exact;
+  });
+  if (!done) {
+    return std::unexpected(done.error());
+  }
+  return found;
+}
+
+}  // namespace memsnap
