@@ -35,11 +35,13 @@ void guarded(Work work) {
   if (the_plugin == nullptr) {
     return;
   }
+  the_plugin->debugger.set_handles_event(true);
   try {
     work(*the_plugin);
   } catch (...) {
     PyErr_Clear();
   }
+  the_plugin->debugger.set_handles_event(false);
 }
 
 bool on_breakpoint(std::uint64_t address) {
@@ -54,6 +56,9 @@ bool on_breakpoint(std::uint64_t address) {
 
 void on_modules_changed() {
   guarded([](Plugin& plugin) {
+    if (plugin.debugger.is_changing_symbols()) {
+      return;
+    }
     if (plugin.session.tracing() != Tracing::no && plugin.debugger.has_live_process()) {
       plugin.session.on_modules_changed();
     }
@@ -70,6 +75,7 @@ void on_process_gone(int inferior) {
 
 std::pair<bool, std::string> run(const std::vector<std::string>& words) {
   try {
+    the_plugin->debugger.forget_stale_symbols();
     auto result = run_command(the_plugin->session, words);
     return result ? std::pair(false, std::move(*result)) : std::pair(true, "memsnap: " + result.error().message);
   } catch (const std::exception& error) {

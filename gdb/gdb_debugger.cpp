@@ -1,13 +1,12 @@
 #include "gdb/gdb_debugger.h"
 
 #include <fmt/format.h>
-#include <sys/ptrace.h>
-#include <sys/user.h>
 
 #include <algorithm>
 #include <array>
 #include <cstring>
 
+#include "gdb/native_registers.h"
 #include "gdb/source_paths.h"
 #include "plugin/progress.h"
 
@@ -184,6 +183,14 @@ bool GdbDebugger::interrupted() {
   return true;
 }
 
+void GdbDebugger::tell(const std::string& text) {
+  try {
+    gdb_.attr("write")(text);
+  } catch (const py::error_already_set&) {
+    // Nobody to tell it to.
+  }
+}
+
 void GdbDebugger::show_progress(const std::string& line) { write_passing_line(line); }
 
 GdbDebugger::Thread::Thread(GdbDebugger& debugger, Address breakpoint) : debugger_(debugger) {
@@ -197,21 +204,15 @@ GdbDebugger::Thread::Thread(GdbDebugger& debugger, Address breakpoint) : debugge
 // GDB itself traces a native inferior, from this thread: the kernel answers us as well. Through GDB's frames the same
 // costs 50 us, a fifth of a whole stop.
 void GdbDebugger::Thread::read_natively(Address breakpoint) {
-  user_regs_struct raw{};
-  if (ptrace(PTRACE_GETREGS, static_cast<pid_t>(id_), nullptr, &raw) != 0) {
-    return;
-  }
+  const auto registers = read_native_registers(static_cast<pid_t>(id_));
   // After the trap, until GDB has set it back, rip is one further. Anything else is not the stop that we were told of.
-  if (raw.rip != breakpoint.value && raw.rip != breakpoint.value + 1) {
+  const auto rip = registers ? registers->general.get(Register::rip) : std::nullopt;
+  if (rip != breakpoint.value && rip != breakpoint.value + 1) {
     return;
   }
   is_native_ = true;
-  const std::array<std::uint64_t, Registers::kCount> values = {
-      raw.rax, raw.rdx, raw.rcx, raw.rbx, raw.rsi, raw.rdi, raw.rbp, raw.rsp,         raw.r8,
-      raw.r9,  raw.r10, raw.r11, raw.r12, raw.r13, raw.r14, raw.r15, breakpoint.value};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    registers_.set(static_cast<Register>(i), values[i]);
-  }
+  registers_ = registers->general;
+  registers_.set(Register::rip, breakpoint.value);
 }
 
 std::optional<std::uint64_t> GdbDebugger::Thread::read(Register which) {

@@ -27,8 +27,20 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   void remove_breakpoints(std::span<const BreakpointId> ids) override;
   Result<void> watch_modules(bool on) override;
   ThreadLabel thread_label(OsThreadId id) override;
+  std::string injection_obstacle() override;
+  std::vector<AddressRange> mappings() override;
+  Result<Address> allocate(std::size_t size, Protection protection, std::optional<Address> at) override;
+  Result<void> write(Address address, std::span<const std::byte> bytes) override;
+  std::vector<OsThreadId> threads() override;
+  std::optional<std::uint64_t> read_register(OsThreadId thread, Register which) override;
+  std::optional<Address> thread_pointer(OsThreadId thread) override;
+  Result<void> set_pc(OsThreadId thread, Address pc) override;
+  std::vector<Address> user_breakpoints(AddressRange range) override;
+  Result<void> add_symbols(const std::string& path, Address base) override;
+  void forget_symbols() override;
   std::string source_path(const std::string& path) override;
   bool interrupted() override;
+  void tell(const std::string& text) override;
   void show_progress(const std::string& line) override;
 
   /// GDB's number of the inferior that is traced, 0 for none yet.
@@ -40,6 +52,13 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   /// Whether GDB's current inferior is the traced one.
   bool is_current_inferior();
 
+  /// Whether symbols are being added or taken away by us: GDB tells of a new module then, which is none.
+  /// Whether GDB is in the middle of one of its events: commands that take symbols away then end a `run` that waits.
+  void set_handles_event(bool handles) { handles_event_ = handles; }
+  /// Takes away what could not be while an event was handled.
+  void forget_stale_symbols();
+  bool is_changing_symbols() const { return is_changing_symbols_; }
+
   /// The thread that GDB handles a breakpoint of at `address`.
   class Thread;
 
@@ -47,6 +66,10 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   std::size_t read(Address address, std::span<std::byte> into) override;
   pybind11::object inferior();
   bool is_native();
+  pybind11::object find_thread(OsThreadId id);
+  std::vector<pid_t> callable_threads();
+  std::string execute(const std::string& command);
+  void change_symbols(const std::string& command);
 
   pybind11::module_ gdb_;
   pybind11::object breakpoint_class_;
@@ -57,6 +80,10 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   bool native_ = false;
   LocalMemory local_memory_;
   LocalModules local_modules_;
+  std::vector<std::string> symbol_files_;
+  std::vector<std::string> stale_symbol_files_;
+  bool handles_event_ = false;  // those added
+  bool is_changing_symbols_ = false;
 };
 
 /// One stop at a breakpoint of ours.

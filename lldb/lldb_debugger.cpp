@@ -17,8 +17,6 @@ constexpr std::array<const char*, Registers::kCount> kRegisterNames = {"rax", "r
                                                                        "rbp", "rsp", "r8",  "r9",  "r10", "r11",
                                                                        "r12", "r13", "r14", "r15", "rip"};
 
-constexpr const char* kBreakpointName = "memsnap";
-
 std::string path_of(lldb::SBFileSpec file) {
   std::array<char, 4096> path{};
   return file.IsValid() && file.GetPath(path.data(), path.size()) > 0 ? std::string(path.data()) : std::string();
@@ -298,6 +296,13 @@ std::string LldbDebugger::source_path(const std::string& path) {
 }
 
 bool LldbDebugger::interrupted() { return debugger_.GetCommandInterpreter().WasInterrupted(); }
+
+void LldbDebugger::tell(const std::string& text) {
+  lldb::SBFile output = debugger_.GetOutputFile();
+  std::size_t written = 0;
+  output.Write(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), &written);
+  output.Flush();
+}
 
 void LldbDebugger::show_progress(const std::string& line) { write_passing_line(line); }
 

@@ -42,8 +42,20 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   void remove_breakpoints(std::span<const BreakpointId> ids) override;
   Result<void> watch_modules(bool on) override;
   ThreadLabel thread_label(OsThreadId id) override;
+  std::string injection_obstacle() override;
+  std::vector<AddressRange> mappings() override;
+  Result<Address> allocate(std::size_t size, Protection protection, std::optional<Address> at) override;
+  Result<void> write(Address address, std::span<const std::byte> bytes) override;
+  std::vector<OsThreadId> threads() override;
+  std::optional<std::uint64_t> read_register(OsThreadId thread, Register which) override;
+  std::optional<Address> thread_pointer(OsThreadId thread) override;
+  Result<void> set_pc(OsThreadId thread, Address pc) override;
+  std::vector<Address> user_breakpoints(AddressRange range) override;
+  Result<void> add_symbols(const std::string& path, Address base) override;
+  void forget_symbols() override;
   std::string source_path(const std::string& path) override;
   bool interrupted() override;
+  void tell(const std::string& text) override;
   void show_progress(const std::string& line) override;
 
   /// Whether the process that was last seen is gone, or is another one by now. A handler for a process' end is not to
@@ -56,6 +68,9 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   class Thread;
 
  private:
+  /// All breakpoints of ours have this name.
+  static constexpr const char* kBreakpointName = "memsnap";
+
   /// A module's path and an address as its file counts: what stays when the process is another.
   using Place = std::pair<std::string, std::uint64_t>;
   struct Breakpoint {
@@ -68,6 +83,10 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   lldb::SBTarget target();
   lldb::SBProcess process();
   bool is_local();
+  pid_t local_pid();
+  bool write_below_breakpoints(Address address, std::span<const std::byte> bytes);
+  std::vector<Address> breakpoint_locations(AddressRange range, bool with_ours);
+  bool write_words(Address address, std::span<const std::byte> bytes);
   void make_hidden(lldb::SBBreakpoint& breakpoint);
   void watch(lldb::SBBreakpoint breakpoint);
   std::vector<lldb::SBModule> dynamic_loader(lldb::SBModule program);
@@ -84,6 +103,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   bool local_ = false;
   LocalMemory local_memory_;
   LocalModules local_modules_;
+  std::vector<lldb::SBModule> symbol_modules_;
 };
 
 /// One stop at a breakpoint of ours.

@@ -28,6 +28,9 @@ enum class InferiorState : std::uint8_t {
   stopped,  ///< a process that can be read
 };
 
+/// What code in the process may do with memory that was mapped for it.
+enum class Protection : std::uint8_t { read_write, read_execute };
+
 /// A module with what is needed to name it.
 struct MappedModule {
   Module module;
@@ -52,6 +55,9 @@ struct ThreadLabel {
   std::uint32_t number = 0;  ///< the debugger's own, from 1
   std::string name;          ///< the operating system's; may be empty
 };
+
+/// `thread 3 (worker)`, without the name where there is none.
+std::string to_string(const ThreadLabel& label);
 
 /// The port: everything memsnap asks of a debugger. Primitives only; what all debuggers would share is in plugin.
 ///
@@ -87,17 +93,61 @@ class Debugger {
 
   virtual ThreadLabel thread_label(OsThreadId id) = 0;
 
+  // What it takes to put code into the process. All of it works at a stop and in the handlers on_modules_changed and
+  // on_breakpoint, at the first instruction of a program too.
+
+  /// Why code cannot be put into the process: one line for people. Empty where it can.
+  virtual std::string injection_obstacle() = 0;
+
+  /// Every range that is mapped now, ascending; neighbours are not joined.
+  virtual std::vector<AddressRange> mappings() = 0;
+
+  /// Maps zeroed private memory: one bare system call of one stopped thread, which then is as it was; the others do not
+  /// run for it. `at`: exactly there, page-aligned, and nothing that is mapped is replaced; nullopt: where the kernel
+  /// likes. Errors: Code::unmapped where `at` is taken or cannot be had; else Code::unsupported or Code::debugger.
+  virtual Result<Address> allocate(std::size_t size, Protection protection, std::optional<Address> at) = 0;
+
+  /// Writes all of `bytes`, also where the process itself may not write. Breakpoints there stay in force, and what is
+  /// written is what lies below them. Fast where the process may write. Errors: Code::unmapped; some bytes may then
+  /// have been written.
+  virtual Result<void> write(Address address, std::span<const std::byte> bytes) = 0;
+
+  /// The process' threads.
+  virtual std::vector<OsThreadId> threads() = 0;
+  /// A register of any stopped thread, in its innermost frame; nullopt where it cannot be told, as of one that runs.
+  virtual std::optional<std::uint64_t> read_register(OsThreadId thread, Register which) = 0;
+  /// Where a stopped thread's own data is (fs base), 0 before the C library has set it up; nullopt where it cannot be
+  /// told.
+  virtual std::optional<Address> thread_pointer(OsThreadId thread) = 0;
+  /// Makes a stopped thread go on at another instruction, and the debugger show it there.
+  virtual Result<void> set_pc(OsThreadId thread, Address pc) = 0;
+
+  /// Where in `range` the user has enabled breakpoints, ascending.
+  virtual std::vector<Address> user_breakpoints(AddressRange range) = 0;
+
+  /// Tells the debugger, and not the user, the symbols and unwind information of an ELF file whose first byte is mapped
+  /// at `base`. A file is at one base at a time, and stays where it is on disk until they are taken back.
+  virtual Result<void> add_symbols(const std::string& path, Address base) = 0;
+  /// Takes back all that add_symbols told; also after the process has gone, and where there was nothing.
+  virtual void forget_symbols() = 0;
+
   /// Where the user keeps the source that debug information calls `path` (source maps, search folders); `path` itself
   /// where the debugger knows no better.
   virtual std::string source_path(const std::string& path) = 0;
 
   /// Whether the user pressed Ctrl-C since the command began.
   virtual bool interrupted() = 0;
+  /// Tells the user something that no command asked for. Whole lines.
+  virtual void tell(const std::string& text) = 0;
   /// Shows a passing line on a terminal, an empty one takes it away; nothing where the output is no terminal.
   virtual void show_progress(const std::string& line) = 0;
 };
 
-/// What a debugger tells memsnap. All inferior threads are stopped during each call. Nothing here throws.
+/// What a debugger tells memsnap. Nothing here throws.
+///
+/// The thread that it is about is stopped during each call. Not every debugger holds the others as well: one that runs,
+/// or that has run into a breakpoint which the debugger has yet to see, may be anywhere. All are held at an ordinary
+/// stop, where commands are given; and there is one thread only where a program begins.
 class DebuggerEvents {
  public:
   virtual ~DebuggerEvents() = default;

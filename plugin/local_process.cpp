@@ -5,12 +5,34 @@
 #include <sys/auxv.h>
 #include <sys/uio.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 #include "core/elf/elf_file.h"
 
 namespace memsnap {
+
+std::vector<Mapping> local_mappings(pid_t pid) {
+  // Each line: begin-end permissions offset device inode path
+  std::ifstream maps(fmt::format("/proc/{}/maps", pid));
+  std::vector<Mapping> mappings;
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream fields(line);
+    Mapping mapping;
+    char dash = 0;
+    std::string device;
+    fields >> std::hex >> mapping.range.begin.value >> dash >> mapping.range.end.value >> mapping.permissions >>
+        mapping.offset >> device >> mapping.inode;
+    if (!fields) {
+      continue;
+    }
+    std::getline(fields >> std::ws, mapping.path);
+    mappings.push_back(std::move(mapping));
+  }
+  return mappings;
+}
 
 std::size_t LocalMemory::read(Address address, std::span<std::byte> into) {
   if (pid_ <= 0 || into.empty()) {
@@ -21,6 +43,18 @@ std::size_t LocalMemory::read(Address address, std::span<std::byte> into) {
   iovec remote{reinterpret_cast<void*>(address.value), into.size()};
   const auto got = process_vm_readv(pid_, &local, 1, &remote, 1, 0);
   return got > 0 ? static_cast<std::size_t>(got) : 0;
+}
+
+std::size_t LocalMemory::write(Address address, std::span<const std::byte> bytes) {
+  if (pid_ <= 0 || bytes.empty()) {
+    return 0;
+  }
+  // What is to be written is only read. NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast)
+  iovec local{const_cast<std::byte*>(bytes.data()), bytes.size()};
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
+  iovec remote{reinterpret_cast<void*>(address.value), bytes.size()};
+  const auto done = process_vm_writev(pid_, &local, 1, &remote, 1, 0);
+  return done > 0 ? static_cast<std::size_t>(done) : 0;
 }
 
 const LocalModules::FileFacts& LocalModules::facts(const std::string& path, const std::string& inode) {
@@ -35,42 +69,30 @@ const LocalModules::FileFacts& LocalModules::facts(const std::string& path, cons
 }
 
 std::vector<MappedModule> LocalModules::read(pid_t pid) {
-  // Source: proc(5), /proc/pid/maps: begin-end perms offset dev inode path.
-  std::ifstream maps(fmt::format("/proc/{}/maps", pid));
   std::vector<MappedModule> modules;
   std::vector<bool> has_code;                  // by module
   std::map<std::string, std::size_t> by_path;  // the latest module
-  std::string line;
-  while (std::getline(maps, line)) {
-    std::istringstream fields(line);
-    std::string range;
-    std::string permissions;
-    std::string offset;
-    std::string device;
-    std::string inode;
-    std::string path;
-    fields >> range >> permissions >> offset >> device >> inode;
-    std::getline(fields >> std::ws, path);
-    if (path.empty() || path.front() != '/' || inode == "0") {
+  writable_code_.clear();
+  for (const auto& mapping : local_mappings(pid)) {
+    const auto segment = mapping.range;
+    if (mapping.is_writable() && mapping.is_executable()) {
+      writable_code_.push_back(segment);
+    }
+    auto path = mapping.path;
+    if (path.empty() || path.front() != '/' || mapping.inode == "0") {
       continue;
     }
     if (constexpr std::string_view kDeleted = " (deleted)"; path.ends_with(kDeleted)) {
       path.resize(path.size() - kDeleted.size());
     }
-    const auto dash = range.find('-');
-    if (dash == std::string::npos) {
-      continue;
-    }
-    const AddressRange segment{{std::stoull(range.substr(0, dash), nullptr, 16)},
-                               {std::stoull(range.substr(dash + 1), nullptr, 16)}};
     auto known = by_path.find(path);
     // A module begins with the mapping of its ELF header; other mapped files are data. The header's page can be mapped
     // again with what follows it in a small file.
-    const bool is_header = std::stoull(offset, nullptr, 16) == 0;
+    const bool is_header = mapping.offset == 0;
     if (known == by_path.end() && !is_header) {
       continue;
     }
-    const auto& file = facts(path, inode);
+    const auto& file = facts(path, mapping.inode);
     if (known == by_path.end() || (is_header && segment.begin.value - modules[known->second].bias >= file.code_end)) {
       if (!file.is_elf) {
         continue;
@@ -80,7 +102,7 @@ std::vector<MappedModule> LocalModules::read(pid_t pid) {
       has_code.push_back(false);
     }
     modules[known->second].segments.push_back(segment);
-    has_code[known->second] = has_code[known->second] || permissions.contains('x');
+    has_code[known->second] = has_code[known->second] || mapping.is_executable();
   }
   // A program may map a library's file to read it, anywhere.
   std::vector<MappedModule> loaded;
@@ -90,6 +112,37 @@ std::vector<MappedModule> LocalModules::read(pid_t pid) {
     }
   }
   return loaded;
+}
+
+bool LocalModules::is_writable_code(AddressRange range) const {
+  return std::ranges::any_of(
+      writable_code_, [range](const AddressRange& each) { return each.begin < range.end && range.begin < each.end; });
+}
+
+std::vector<OsThreadId> local_threads(pid_t pid) {
+  std::vector<OsThreadId> threads;
+  std::error_code failed;
+  std::filesystem::directory_iterator task(fmt::format("/proc/{}/task", pid), failed);
+  for (; !failed && task != std::filesystem::directory_iterator(); task.increment(failed)) {
+    // Source: proc(5), /proc/pid/stat: number (name) state. The name may hold anything, a ')' too.
+    std::ifstream stat(task->path() / "stat");
+    std::string line;
+    std::getline(stat, line);
+    const auto name_end = line.rfind(')');
+    if (name_end == std::string::npos || name_end + 2 >= line.size()) {
+      continue;
+    }
+    if (const auto state = line[name_end + 2]; state != 'Z' && state != 'X') {
+      threads.push_back(OsThreadId{std::stoull(line)});
+    }
+  }
+  std::ranges::sort(threads);
+  return threads;
+}
+
+std::string local_injection_obstacle(pid_t pid) {
+  const auto program = ElfFile::open(fmt::format("/proc/{}/exe", pid));
+  return program ? std::string() : "its program is not one for x86-64";
 }
 
 std::string local_program_instance(pid_t pid) {

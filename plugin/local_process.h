@@ -11,12 +11,30 @@
 
 namespace memsnap {
 
-/// Reads the memory of a process on this machine directly, which is many times cheaper than through a debugger.
-/// Gives 0 bytes where the kernel does not allow it; the caller then asks the debugger.
+/// A stretch of a process' memory. Source: proc(5), /proc/pid/maps.
+struct Mapping {
+  AddressRange range;
+  std::string permissions;  ///< as `r-xp`
+  std::uint64_t offset = 0;
+  std::string inode;  ///< "0" where it is no file's
+  std::string path;   ///< also `[vdso]` and the like; empty for memory without a name
+
+  bool is_writable() const { return permissions.contains('w'); }
+  bool is_executable() const { return permissions.contains('x'); }
+};
+
+/// All that is mapped in a process on this machine, ascending; empty where it cannot be looked at.
+std::vector<Mapping> local_mappings(pid_t pid);
+
+/// Reads and writes the memory of a process on this machine directly, which is many times cheaper than through a
+/// debugger. Gives 0 bytes where the kernel does not allow it; the caller then asks the debugger.
 class LocalMemory final : public MemoryReader {
  public:
   void set_pid(pid_t pid) { pid_ = pid; }
   std::size_t read(Address address, std::span<std::byte> into) override;
+  /// Writes from `address` on what the process could write itself. Returns: the bytes written, from the front. Knows of
+  /// no breakpoints, so it is not for code.
+  std::size_t write(Address address, std::span<const std::byte> bytes);
 
  private:
   pid_t pid_ = 0;
@@ -29,6 +47,8 @@ class LocalModules {
  public:
   /// Empty where the process cannot be looked at.
   std::vector<MappedModule> read(pid_t pid);
+  /// Whether, at the last `read`, some of it could be both written and run.
+  bool is_writable_code(AddressRange range) const;
 
  private:
   struct FileFacts {
@@ -40,11 +60,18 @@ class LocalModules {
   const FileFacts& facts(const std::string& path, const std::string& inode);
 
   std::map<std::pair<std::string, std::string>, FileFacts> files_;  // by path and inode
+  std::vector<AddressRange> writable_code_;
 };
 
 /// The random bytes that the kernel gave the program when it was started in this process: other ones after each exec,
 /// the same in a forked child. Empty where they cannot be read.
 std::string local_program_instance(pid_t pid);
+
+/// The threads of a process on this machine that have not exited; empty where it cannot be looked at.
+std::vector<OsThreadId> local_threads(pid_t pid);
+
+/// Why code for x86-64 cannot be put into a process on this machine; empty where it can.
+std::string local_injection_obstacle(pid_t pid);
 
 /// The name that a thread of a process on this machine has; empty where it cannot be read.
 std::string local_thread_name(pid_t pid, OsThreadId thread);

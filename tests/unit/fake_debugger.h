@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -16,6 +17,8 @@ namespace memsnap::test {
 /// A debugger without a process: says what it is told to say, and remembers what it was asked to do.
 class FakeDebugger final : public Debugger {
  public:
+  static constexpr std::uint64_t kPage = 0x1000;
+
   InferiorState state() override { return inferior; }
   bool was_launched() override { return launched; }
   std::string program_instance() override { return instance; }
@@ -42,10 +45,67 @@ class FakeDebugger final : public Debugger {
     return {};
   }
   ThreadLabel thread_label(OsThreadId id) override { return labels[id]; }
+  std::string injection_obstacle() override { return obstacle; }
+  std::vector<AddressRange> mappings() override { return ranges; }
+  Result<Address> allocate(std::size_t size, Protection protection, std::optional<Address> at) override {
+    if (!allocate_error.empty()) {
+      return fail(Code::debugger, allocate_error);
+    }
+    const auto whole_pages = (size + kPage - 1) / kPage * kPage;
+    const auto begin = at.value_or(next_allocation);
+    const AddressRange range{begin, begin + whole_pages};
+    if (std::ranges::any_of(ranges,
+                            [&](const auto& each) { return each.begin < range.end && range.begin < each.end; })) {
+      return fail(Code::unmapped, "taken", begin);
+    }
+    if (!at) {
+      next_allocation = range.end + kPage;
+    }
+    ranges.insert(std::ranges::upper_bound(ranges, range), range);
+    bytes.map(begin.value, whole_pages);
+    allocated[begin] = protection;
+    return begin;
+  }
+  Result<void> write(Address address, std::span<const std::byte> data) override {
+    if (!bytes.has(address.value, data.size())) {
+      return fail(Code::unmapped, "not mapped", address);
+    }
+    bytes.put_bytes(address.value, data.data(), data.size());
+    writes.push_back({address, address + data.size()});
+    return {};
+  }
+  std::vector<OsThreadId> threads() override {
+    std::vector<OsThreadId> ids;
+    for (const auto& [id, label] : labels) {
+      ids.push_back(id);
+    }
+    return ids;
+  }
+  std::optional<std::uint64_t> read_register(OsThreadId thread, Register which) override {
+    return registers[thread].get(which);
+  }
+  std::optional<Address> thread_pointer(OsThreadId thread) override {
+    return thread_pointers.contains(thread) ? std::optional(thread_pointers.at(thread)) : std::nullopt;
+  }
+  Result<void> set_pc(OsThreadId thread, Address pc) override {
+    registers[thread].set(Register::rip, pc.value);
+    return {};
+  }
+  std::vector<Address> user_breakpoints(AddressRange range) override {
+    std::vector<Address> inside;
+    std::ranges::copy_if(users_own, std::back_inserter(inside), [&](Address each) { return range.contains(each); });
+    return inside;
+  }
+  Result<void> add_symbols(const std::string& path, Address base) override {
+    symbols[base] = path;
+    return {};
+  }
+  void forget_symbols() override { symbols.clear(); }
   std::string source_path(const std::string& path) override {
     return source_paths.contains(path) ? source_paths.at(path) : path;
   }
   bool interrupted() override { return ctrl_c; }
+  void tell(const std::string& text) override { told += text; }
   void show_progress(const std::string& line) override { progress.push_back(line); }
 
   /// Where breakpoints are, ascending; one address twice where two are there.
@@ -77,9 +137,20 @@ class FakeDebugger final : public Debugger {
   std::string watch_error;                 ///< why modules cannot be watched
   bool watching = false;
   std::map<OsThreadId, ThreadLabel> labels;
+  std::string obstacle;              ///< why nothing can be put into the process
+  std::vector<AddressRange> ranges;  ///< what is mapped, ascending
+  Address next_allocation{0x7e0000000000};
+  std::string allocate_error;               ///< why there is no memory
+  std::map<Address, Protection> allocated;  ///< by begin
+  std::vector<AddressRange> writes;         ///< in the order they came
+  std::map<OsThreadId, Registers> registers;
+  std::map<OsThreadId, Address> thread_pointers;
+  std::vector<Address> users_own;          ///< the user's breakpoints, ascending
+  std::map<Address, std::string> symbols;  ///< files by base
   std::map<std::string, std::string> source_paths;
   bool ctrl_c = false;
   std::vector<std::string> progress;
+  std::string told;
   std::function<void(Address, StoppedThread&)> on_breakpoint;
   std::uint32_t last_id = 0;
 };

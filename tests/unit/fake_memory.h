@@ -16,6 +16,17 @@ class FakeMemory final : public MemoryReader {
   /// Maps zeroes from `begin` on.
   void map(std::uint64_t begin, std::size_t size) { stretches_[begin].resize(size); }
 
+  /// Whether all of it lies in one stretch.
+  bool has(std::uint64_t address, std::size_t size) const {
+    const auto after = stretches_.upper_bound(address);
+    if (after == stretches_.begin()) {
+      return false;
+    }
+    const auto& [begin, stretch] = *std::prev(after);
+    const auto skipped = address - begin;
+    return skipped <= stretch.size() && size <= stretch.size() - skipped;
+  }
+
   /// Puts a word somewhere into what is mapped.
   void put(std::uint64_t address, std::uint64_t value) { put_bytes(address, &value, sizeof value); }
   void put_bytes(std::uint64_t address, const void* bytes, std::size_t size) {
