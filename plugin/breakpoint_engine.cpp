@@ -9,7 +9,6 @@
 #include <tuple>
 #include <utility>
 
-#include "core/symbols/debug_file.h"
 #include "core/symbols/symbolizer.h"
 
 namespace memsnap {
@@ -30,38 +29,23 @@ std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {
   return std::bit_cast<std::uint64_t>(bytes);
 }
 
-// Where distributions install separate debug files: a stripped program's own allocator is named only there.
-constexpr std::string_view kDebugDirectory = "/usr/lib/debug";
-
 // How deep a nested call is looked for; allocators do not go deeper between their own entry points.
 constexpr std::size_t kNestingDepth = 64;
 
 }  // namespace
 
-BreakpointEngine::BreakpointEngine(Debugger& debugger, Recording& recording, UnwindTables& tables,
-                                   std::uint32_t frame_limit, bool from_process_start)
+BreakpointEngine::BreakpointEngine(Debugger& debugger, Recording& recording, EntryPoints& entry_points,
+                                   UnwindTables& tables, std::uint32_t frame_limit, bool from_process_start)
     : debugger_(debugger),
       recording_(recording),
+      entry_points_(entry_points),
       tables_(tables),
       frame_limit_(frame_limit),
       from_process_start_(from_process_start),
       stack_(debugger.memory()) {}
 
-const ModuleEntryPoints& BreakpointEngine::entry_points(ModuleId id) {
-  const auto [entry, is_new] = entry_points_.try_emplace(id);
-  if (is_new) {
-    const auto& module = recording_.modules.get(id);
-    if (const auto file = ElfFile::open(module.path); file && file->build_id() == module.build_id) {
-      const std::string directory(kDebugDirectory);
-      const auto debug = find_debug_file(module, &*file, {&directory, 1});
-      entry->second = find_entry_points(*file, module.path, debug ? &debug->file : nullptr);
-    }
-  }
-  return entry->second;
-}
-
 Result<void> BreakpointEngine::watch_module(const LoadedModule& module) {
-  for (const auto& entry_point : entry_points(module.id).entry_points) {
+  for (const auto& entry_point : entry_points_.of(module.id).entry_points) {
     const Address address{entry_point.offset + module.bias};
     if (sites_.contains(address)) {
       continue;
@@ -312,24 +296,10 @@ void BreakpointEngine::finish(const PendingCall& call, std::uint64_t result, OsT
 }
 
 Origin BreakpointEngine::origin(const PendingCall& call, OsThreadId thread) {
-  auto domain = call.domain;
-  if (!call.traceback.frames.empty()) {
-    // The C++ library's operator new only passes on to malloc, and has no breakpoint of its own.
-    const auto caller = call.traceback.frames.front().pc;
-    if (caller.module != ModuleId::none) {
-      const auto& wrappers = entry_points(caller.module).operator_new;
-      const auto is_inside = [&](const AddressRange& code) { return code.contains(Address{caller.offset - 1}); };
-      if (std::ranges::any_of(wrappers, is_inside)) {
-        domain = recording_.domains.intern("new");
-      }
-    }
-  }
+  const auto domain = entry_points_.is_operator_new(call.traceback) ? recording_.domains.intern("new") : call.domain;
   const auto [entry, is_new] = threads_.try_emplace(thread);
   if (is_new) {
-    const auto label = debugger_.thread_label(thread);
-    entry->second =
-        recording_.threads.intern(label.name.empty() ? fmt::format("thread {}", label.number)
-                                                     : fmt::format("thread {} ({})", label.number, label.name));
+    entry->second = recording_.threads.intern(to_string(debugger_.thread_label(thread)));
   }
   return {recording_.tracebacks.intern(call.traceback), domain, entry->second};
 }
@@ -360,14 +330,24 @@ void BreakpointEngine::stop(bool process_is_gone) {
   debugger_.remove_breakpoints(all);
 }
 
-Snapshot BreakpointEngine::now() {
+Result<void> BreakpointEngine::clear() {
+  ledger_.clear();
+  return {};
+}
+
+Result<void> BreakpointEngine::reset_peak() {
+  ledger_.reset_peak();
+  return {};
+}
+
+Result<Snapshot> BreakpointEngine::now() {
   auto snapshot = take_snapshot(ledger_);
   snapshot.engine = name();
   snapshot.frames = frame_limit_;
   return snapshot;
 }
 
-EngineReport BreakpointEngine::report() const {
+EngineReport BreakpointEngine::report() {
   EngineReport report;
   for (const auto& [address, site] : sites_) {
     const auto& spec = site.entry_point->spec;

@@ -8,8 +8,8 @@
 
 #include "core/trace/ledger.h"
 #include "core/unwind/walk.h"
-#include "plugin/allocators.h"
 #include "plugin/engine.h"
+#include "plugin/entry_points.h"
 #include "plugin/pending_calls.h"
 #include "plugin/recording.h"
 #include "plugin/unwind_tables.h"
@@ -22,19 +22,20 @@ class BreakpointEngine final : public Engine {
  public:
   /// Borrows everything for its life. `frame_limit` counts physical frames. `from_process_start`: no block can be older
   /// than the engine.
-  BreakpointEngine(Debugger& debugger, Recording& recording, UnwindTables& tables, std::uint32_t frame_limit,
-                   bool from_process_start);
+  BreakpointEngine(Debugger& debugger, Recording& recording, EntryPoints& entry_points, UnwindTables& tables,
+                   std::uint32_t frame_limit, bool from_process_start);
 
   std::string_view name() const override { return "breakpoint"; }
   Result<void> modules_changed(const ModuleMap& modules) override;
   void breakpoint_hit(Address address, StoppedThread& thread) override;
   void stop(bool process_is_gone) override;
-  Snapshot now() override;
-  const Totals& totals() const override { return ledger_.totals(); }
-  void clear() override { ledger_.clear(); }
-  void reset_peak() override { ledger_.reset_peak(); }
+  bool has_entry_points() const override { return !sites_.empty(); }
+  Result<Snapshot> now() override;
+  Result<Totals> totals() override { return ledger_.totals(); }
+  Result<void> clear() override;
+  Result<void> reset_peak() override;
   void set_epoch(std::uint32_t snapshot) override { ledger_.set_epoch(snapshot); }
-  EngineReport report() const override;
+  EngineReport report() override;
 
  private:
   struct Site {  // an entry point as it is mapped
@@ -50,7 +51,6 @@ class BreakpointEngine final : public Engine {
   };
 
   Result<void> watch_module(const LoadedModule& module);
-  const ModuleEntryPoints& entry_points(ModuleId id);
   void on_entry(Address address, const Site& site, StoppedThread& thread);
   void on_return(Address address, StoppedThread& thread);
   void on_free(PendingCall call, OsThreadId thread);
@@ -66,12 +66,12 @@ class BreakpointEngine final : public Engine {
 
   Debugger& debugger_;
   Recording& recording_;
+  EntryPoints& entry_points_;
   UnwindTables& tables_;
   std::uint32_t frame_limit_;
   bool from_process_start_;
 
   ModuleMap modules_;
-  std::unordered_map<ModuleId, ModuleEntryPoints> entry_points_;
   std::unordered_map<Address, Site> sites_;
   std::unordered_map<Address, Return> returns_;
   PendingCalls pending_;

@@ -25,6 +25,7 @@ struct WatchedEntryPoint {
 struct EngineReport {
   std::vector<WatchedEntryPoint> entry_points;
   std::map<std::string, std::uint64_t> not_recorded;  ///< calls, by reason
+  std::string remark;                                 ///< what the user should know of it; mostly empty
   std::uint64_t overhead_process = 0;                 ///< bytes in the inferior
   std::uint64_t overhead_debugger = 0;                ///< bytes in the debugger
 };
@@ -43,14 +44,16 @@ class Engine {
   /// Takes everything out of the process again. `process_is_gone`: there is nothing to take it out of.
   virtual void stop(bool process_is_gone) = 0;
 
+  /// Whether it has found an allocator in the process.
+  virtual bool has_entry_points() const = 0;
   /// What is live now; `id` and `name` are the caller's.
-  virtual Snapshot now() = 0;
-  virtual const Totals& totals() const = 0;
-  virtual void clear() = 0;
-  virtual void reset_peak() = 0;
+  virtual Result<Snapshot> now() = 0;
+  virtual Result<Totals> totals() = 0;
+  virtual Result<void> clear() = 0;
+  virtual Result<void> reset_peak() = 0;
   /// Blocks from now on are born after this snapshot.
   virtual void set_epoch(std::uint32_t snapshot) = 0;
-  virtual EngineReport report() const = 0;
+  virtual EngineReport report() = 0;
 };
 
 }  // namespace memsnap

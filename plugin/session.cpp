@@ -10,14 +10,13 @@
 namespace memsnap {
 namespace {
 
-constexpr std::string_view kWhyBreakpoint =
-    "memsnap: engine auto takes breakpoint, as there is no recorder yet; each allocator call stops the program twice, "
-    "for 0.3 to 1 ms each";
+constexpr std::string_view kBreakpointCost = "each allocator call stops the program twice, for 0.3 to 1 ms each";
 
 }  // namespace
 
 Session::Session(Debugger& debugger)
     : debugger_(debugger),
+      entry_points_(recording_.modules),
       unwind_tables_(recording_.modules),
       symbolizer_(recording_.modules),
       blame_(recording_.tracebacks, symbolizer_, hide_rules_),
@@ -37,9 +36,6 @@ Result<std::string> Session::start(const StartOptions& options) {
     return fail(Code::tracing,
                 fmt::format("tracing already, with {} frames; 'memsnap stop' first, then start anew", options_.frames));
   }
-  if (options.engine == "recorder") {
-    return fail(Code::unsupported, "engine recorder is not there yet; 'memsnap start --engine breakpoint' works");
-  }
   const auto state = debugger_.state();
   if (state == InferiorState::running) {
     return fail(Code::running, "the process is running; interrupt it first");
@@ -50,6 +46,9 @@ Result<std::string> Session::start(const StartOptions& options) {
   options_ = options;
   wanted_ = true;
   engine_.reset();
+  recorder_ = nullptr;
+  why_breakpoint_.clear();
+  failure_.reset();
   process_is_gone_ = true;
   if (state == InferiorState::stopped) {
     if (auto begun = begin(false); !begun) {
@@ -62,10 +61,20 @@ Result<std::string> Session::start(const StartOptions& options) {
   auto text = process_is_gone_
                   ? fmt::format("memsnap: armed, {} frames, engine {}\n", options_.frames, options_.engine)
                   : fmt::format("memsnap: tracing, {} frames, engine {}\n", options_.frames, engine_->name());
-  if (options_.engine == "auto") {
-    text.append(kWhyBreakpoint).append("\n");
+  return text + fallback_line();
+}
+
+std::string Session::fallback_line() const {
+  return why_breakpoint_.empty()
+             ? std::string()
+             : fmt::format("memsnap: engine breakpoint, as {}; {}\n", why_breakpoint_, kBreakpointCost);
+}
+
+std::string Session::remark() const {
+  if (failure_) {
+    return failure_->message;
   }
-  return text;
+  return why_breakpoint_.empty() ? std::string() : fmt::format("engine breakpoint, as {}", why_breakpoint_);
 }
 
 Result<void> Session::stop() {
@@ -79,8 +88,10 @@ Result<void> Session::stop() {
   if (engine_) {
     engine_->stop(process_is_gone_);
     engine_.reset();
+    recorder_ = nullptr;
   }
   process_is_gone_ = true;
+  debugger_.forget_symbols();
   return debugger_.watch_modules(false);
 }
 
@@ -100,10 +111,13 @@ Result<Engine*> Session::engine() {
       return std::unexpected(begun.error());
     }
   }
+  if (failure_) {
+    return std::unexpected(*failure_);
+  }
   if (!engine_) {
     return fail(Code::no_process, "no process; tracing is armed and begins with the next run");
   }
-  if (!process_is_gone_ && engine_->report().entry_points.empty()) {
+  if (!process_is_gone_ && !engine_->has_entry_points()) {
     return fail(Code::not_found,
                 "no allocator found in this program; no module of it has malloc or another known entry "
                 "point");
@@ -133,9 +147,12 @@ Result<SnapshotPtr> Session::now() {
     return std::unexpected(engine.error());
   }
   auto snapshot = (*engine)->now();
-  snapshot.name = "now";
-  snapshot.since_start_only = since_start_only_;
-  return std::make_shared<const Snapshot>(std::move(snapshot));
+  if (!snapshot) {
+    return std::unexpected(snapshot.error());
+  }
+  snapshot->name = "now";
+  snapshot->since_start_only = since_start_only_;
+  return std::make_shared<const Snapshot>(std::move(*snapshot));
 }
 
 Result<SnapshotPtr> Session::find_snapshot(std::string_view word) {
@@ -147,13 +164,37 @@ Result<SnapshotPtr> Session::latest_snapshot() {
 }
 
 Result<void> Session::begin(bool from_process_start) {
-  program_instance_ = debugger_.program_instance();
-  engine_ =
-      std::make_unique<BreakpointEngine>(debugger_, recording_, unwind_tables_, options_.frames, from_process_start);
-  engine_->set_epoch(snapshots_.next_id() - 1);
+  if (const auto instance = debugger_.program_instance(); instance != program_instance_) {
+    program_instance_ = instance;
+    recorder_control_ = {};
+  }
+  from_process_start_ = from_process_start;
   process_is_gone_ = false;
   since_start_only_ = !from_process_start;
+  why_breakpoint_.clear();
+  failure_.reset();
+  if (options_.engine == "breakpoint") {
+    make_breakpoint_engine();
+  } else {
+    make_recorder();
+  }
   return read_modules();
+}
+
+void Session::make_breakpoint_engine() {
+  recorder_ = nullptr;
+  engine_ = std::make_unique<BreakpointEngine>(debugger_, recording_, entry_points_, unwind_tables_, options_.frames,
+                                               from_process_start_);
+  engine_->set_epoch(snapshots_.next_id() - 1);
+}
+
+void Session::make_recorder() {
+  auto recorder =
+      std::make_unique<RecorderEngine>(debugger_, recording_, entry_points_, unwind_tables_,
+                                       RecorderSettings{options_.frames, from_process_start_}, recorder_control_);
+  recorder_ = recorder.get();
+  engine_ = std::move(recorder);
+  engine_->set_epoch(snapshots_.next_id() - 1);
 }
 
 Result<void> Session::read_modules() {
@@ -166,6 +207,22 @@ Result<void> Session::read_modules() {
     loaded.push_back({id, mapped.bias, std::move(mapped.segments)});
   }
   modules_ = ModuleMap(std::move(loaded));
+  auto changed = engine_->modules_changed(modules_);
+  if (recorder_ == nullptr) {
+    return changed;
+  }
+  if (changed) {
+    recorder_control_ = recorder_->control();
+    since_start_only_ = recorder_->goes_on() ? !recorder_->goes_on_from_start() : !from_process_start_;
+    return changed;
+  }
+  engine_->stop(false);
+  if (options_.engine == "recorder") {
+    failure_ = Error{changed.error().code, "engine recorder cannot work here: " + changed.error().message, {}};
+    return std::unexpected(*failure_);
+  }
+  why_breakpoint_ = changed.error().message;
+  make_breakpoint_engine();
   return engine_->modules_changed(modules_);
 }
 
@@ -179,21 +236,27 @@ void Session::on_modules_changed() {
   if (!wanted_) {
     return;
   }
-  if (!process_is_gone_ && debugger_.program_instance() != program_instance_) {
+  const bool has_execed = !process_is_gone_ && debugger_.program_instance() != program_instance_;
+  if (has_execed) {
     // The process called exec: everything that was recorded went with the old program.
-    engine_->stop(false);
-    static_cast<void>(begin(true));
-    return;
+    engine_->stop(true);
+    debugger_.forget_symbols();
+    process_is_gone_ = true;
   }
-  // A failure here has no one to be told to; `status` shows what is watched, and `take` fails where nothing is.
-  const auto done = process_is_gone_ ? begin(debugger_.was_launched()) : read_modules();
-  static_cast<void>(done);
+  const auto had_fallen_back = !process_is_gone_ && !why_breakpoint_.empty();
+  const auto done = process_is_gone_ ? begin(has_execed || debugger_.was_launched()) : read_modules();
+  if (!done) {
+    debugger_.tell(fmt::format("memsnap: nothing is recorded: {}\n", done.error().message));
+  } else if (!had_fallen_back && !why_breakpoint_.empty()) {
+    debugger_.tell(fallback_line());
+  }
 }
 
 void Session::on_process_gone() {
   if (engine_ && !process_is_gone_) {
     process_is_gone_ = true;
     engine_->stop(true);
+    debugger_.forget_symbols();
   }
 }
 

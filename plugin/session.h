@@ -13,6 +13,8 @@
 #include "core/trace/rules.h"
 #include "plugin/debugger.h"
 #include "plugin/engine.h"
+#include "plugin/entry_points.h"
+#include "plugin/recorder_engine.h"
 #include "plugin/recording.h"
 #include "plugin/snapshot_store.h"
 #include "plugin/source_reader.h"
@@ -49,6 +51,8 @@ class Session final : public DebuggerEvents {
   Result<Engine*> engine();
   /// The same for reading status: nullptr where there is none.
   Engine* engine_or_null() { return engine_.get(); }
+  /// What the user should know about the choice of the engine; empty mostly.
+  std::string remark() const;
 
   /// Takes a snapshot. An empty name stands for its number.
   Result<SnapshotPtr> take(const std::string& name);
@@ -73,10 +77,14 @@ class Session final : public DebuggerEvents {
  private:
   Result<void> begin(bool from_process_start);
   Result<void> read_modules();
+  void make_recorder();
+  void make_breakpoint_engine();
+  std::string fallback_line() const;
   Result<SnapshotPtr> now();
 
   Debugger& debugger_;
   Recording recording_;
+  EntryPoints entry_points_;
   UnwindTables unwind_tables_;
   Symbolizer symbolizer_;
   HideRules hide_rules_;
@@ -91,6 +99,11 @@ class Session final : public DebuggerEvents {
   std::unique_ptr<Engine> engine_;  // of the process, or of the last one
   bool process_is_gone_ = true;
   bool since_start_only_ = false;
+  bool from_process_start_ = false;
+  RecorderEngine* recorder_ = nullptr;  // the engine, where it is this one
+  Address recorder_control_;            // of the recorder that the process has, in use or not
+  std::string why_breakpoint_;          // where auto had to take it
+  std::optional<Error> failure_;        // why nothing is recorded in this process
   std::string program_instance_;
   ModuleMap modules_;
 };

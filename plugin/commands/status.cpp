@@ -24,7 +24,11 @@ std::string_view to_string(Tracing tracing) {
   return "no";
 }
 
-std::size_t distinct_tracebacks(Engine* engine) { return engine == nullptr ? 0 : engine->now().tracebacks(); }
+// Of a process that is gone, and with it its books, nothing can be told.
+template <typename T>
+T or_nothing(const Result<T>& result) {
+  return result ? *result : T();
+}
 
 Json domains_json(const EngineReport& report) {
   auto domains = Json::object();
@@ -39,7 +43,8 @@ Json domains_json(const EngineReport& report) {
 
 Json status_json(Session& session) {
   auto* engine = session.engine_or_null();
-  const auto totals = engine == nullptr ? Totals() : engine->totals();
+  const auto totals = engine == nullptr ? Totals() : or_nothing(engine->totals());
+  const auto tracebacks = engine == nullptr ? 0 : or_nothing(engine->now()).tracebacks();
   const auto report = engine == nullptr ? EngineReport() : engine->report();
   std::uint64_t not_recorded = 0;
   auto reasons = Json::object();
@@ -54,7 +59,7 @@ Json status_json(Session& session) {
           {"size", totals.size},
           {"count", totals.count},
           {"peak", totals.peak},
-          {"tracebacks", distinct_tracebacks(engine)},
+          {"tracebacks", tracebacks},
           {"allocations", totals.allocations},
           {"frees", totals.frees},
           {"allocated", totals.allocated},
@@ -62,6 +67,7 @@ Json status_json(Session& session) {
           {"not_recorded_reasons", reasons},
           {"unknown_frees", totals.unknown_frees},
           {"missed_frees", totals.missed_frees},
+          {"remark", report.remark.empty() ? session.remark() : report.remark},
           {"overhead_process", report.overhead_process},
           {"overhead_debugger", report.overhead_debugger},
           {"domains", domains_json(report)}};
@@ -72,7 +78,11 @@ std::string status_text(const Json& status) {
   std::string text;
   for (const auto& [key, value] : status.items()) {
     const bool is_size = key == "size" || key == "peak" || key == "allocated" || key.starts_with("overhead");
-    if (key == "domains") {
+    if (key == "remark") {
+      if (const auto remark = value.get<std::string>(); !remark.empty()) {
+        text += fmt::format("remark: {}\n", remark);
+      }
+    } else if (key == "domains") {
       for (const auto& [domain, entries] : value.items()) {
         std::vector<std::string> words;
         for (const auto& [name, how] : entries.items()) {

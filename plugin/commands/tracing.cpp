@@ -50,7 +50,9 @@ Result<std::string> clear(Session& session, Words words) {
   if (!engine) {
     return std::unexpected(engine.error());
   }
-  (*engine)->clear();
+  if (auto cleared = (*engine)->clear(); !cleared) {
+    return std::unexpected(cleared.error());
+  }
   return "memsnap: cleared\n";
 }
 
@@ -62,7 +64,9 @@ Result<std::string> reset_peak(Session& session, Words words) {
   if (!engine) {
     return std::unexpected(engine.error());
   }
-  (*engine)->reset_peak();
+  if (auto reset = (*engine)->reset_peak(); !reset) {
+    return std::unexpected(reset.error());
+  }
   return "";
 }
 

@@ -1,0 +1,42 @@
+#include "plugin/recorder/inferior_arena.h"
+
+#include <algorithm>
+
+namespace memsnap {
+namespace {
+
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kPiece = std::size_t{256} << 10;
+constexpr std::size_t kPage = 4096;
+
+std::size_t round_up(std::size_t size, std::size_t to) { return (size + to - 1) / to * to; }
+
+}  // namespace
+
+Result<Address> InferiorArena::take(std::size_t size) {
+  size = round_up(std::max<std::size_t>(size, 1), kAlignment);
+  if (free_.end - free_.begin < size) {
+    const auto piece = round_up(std::max(size, kPiece), kPage);
+    const auto mapped = debugger_.allocate(piece, Protection::read_write, std::nullopt);
+    if (!mapped) {
+      return mapped;
+    }
+    free_ = {*mapped, *mapped + piece};
+    mapped_ += piece;
+  }
+  const auto taken = free_.begin;
+  free_.begin = free_.begin + size;
+  return taken;
+}
+
+Result<Address> InferiorArena::put(std::span<const std::byte> bytes) {
+  const auto address = take(bytes.size());
+  if (address) {
+    if (auto written = debugger_.write(*address, bytes); !written) {
+      return std::unexpected(written.error());
+    }
+  }
+  return address;
+}
+
+}  // namespace memsnap

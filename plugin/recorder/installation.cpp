@@ -1,0 +1,240 @@
+#include "plugin/recorder/installation.h"
+
+#include <fmt/format.h>
+#include <sys/auxv.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <vector>
+
+#include "core/recorder/layout.h"
+#include "plugin/recorder/notes.h"
+
+namespace memsnap {
+namespace {
+
+constexpr std::size_t kPage = 4096;
+// Behind the recorder's code: room for the stubs of modules that lie near enough, which most do.
+constexpr std::size_t kStubRoom = 16 * kPage;
+
+std::size_t whole_pages(std::size_t size) { return (size + kPage - 1) / kPage * kPage; }
+
+// Where a C library keeps a thread's number, from the thread pointer on: glibc's struct pthread (since 2.3.3 in this
+// place), musl's (since 1.1.20).
+constexpr std::uint32_t kGnuTid = 0x2d0;
+constexpr std::uint32_t kMuslTid = 0x30;
+
+bool has_fsbase() {
+  constexpr unsigned long kFsgsbase = 2;  // HWCAP2_FSGSBASE
+  return (getauxval(AT_HWCAP2) & kFsgsbase) != 0;
+}
+
+}  // namespace
+
+Installation::Installation(Debugger& debugger, EntryPoints& entry_points, UnwindTables& tables)
+    : debugger_(debugger),
+      entry_points_(entry_points),
+      arena_(debugger),
+      rows_(debugger, arena_, tables),
+      hooks_(std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_)) {}
+
+Result<void> Installation::map_code(const ModuleMap& modules) {
+  auto image = recorder_image();
+  if (!image) {
+    return std::unexpected(image.error());
+  }
+  image_ = *image;
+  code_size_ = whole_pages(image_.bytes.size()) + kStubRoom;
+  // The kernel mostly maps where the libraries are; a program with an allocator of its own may lie far off.
+  auto code = debugger_.allocate(code_size_, Protection::read_execute, std::nullopt);
+  if (!code) {
+    return std::unexpected(code.error());
+  }
+  static_cast<void>(modules);
+  addresses_ = {
+      *code, *code + code_size_, {}, *code + image_.hook, *code + image_.hook_free, *code + image_.hook_find_fde};
+  return debugger_.write(*code, image_.bytes);
+}
+
+Result<void> Installation::install(const RecorderSettings& settings, const ModuleMap& modules,
+                                   const ModuleTable& names) {
+  if (const auto obstacle = debugger_.injection_obstacle(); !obstacle.empty()) {
+    return fail(Code::unsupported, obstacle);
+  }
+  if (auto mapped = map_code(modules); !mapped) {
+    return mapped;
+  }
+  const auto control_address = arena_.take(sizeof(layout::Control));
+  if (!control_address) {
+    return std::unexpected(control_address.error());
+  }
+  addresses_.control = *control_address;
+  // The arrays behind are zero already.
+  constexpr auto kHead = offsetof(layout::Control, threads);
+  auto control = std::make_unique<layout::Control>();
+  control->magic = layout::kMagic;
+  control->size = sizeof(layout::Control);
+  control->version = layout::kVersion;
+  control->code_begin = addresses_.code.value;
+  control->code_end = addresses_.code_end.value;
+  control->unwind_begin = (addresses_.code + image_.unwind_begin).value;
+  control->unwind_end = (addresses_.code + image_.unwind_end).value;
+  control->frame_limit = settings.frame_limit;
+  control->from_start = settings.from_process_start ? 1 : 0;
+  control->has_fsbase = has_fsbase() ? 1 : 0;
+  for (const auto& module : modules.modules()) {
+    const auto library = entry_points_.of(module.id).c_library;
+    if (library != CLibrary::none) {
+      control->tid_offset = library == CLibrary::gnu ? kGnuTid : kMuslTid;
+    }
+  }
+  if (auto written = debugger_.write(*control_address, std::as_bytes(std::span(control.get(), 1)).first(kHead));
+      !written) {
+    return written;
+  }
+  const auto address = control_address->value;
+  if (auto written = debugger_.write(addresses_.code + image_.control, std::as_bytes(std::span(&address, 1)));
+      !written) {
+    return written;
+  }
+  hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_);
+  hooks_->add_area({addresses_.code + whole_pages(image_.bytes.size()), addresses_.code_end});
+  if (auto updated = update(modules, names); !updated) {
+    hooks_->remove_all();
+    return updated;
+  }
+  return {};
+}
+
+Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& names) {
+  hooks_->drop_unmapped(modules);
+  // The rows first: what is hooked is called at once.
+  const auto list = rows_.update(modules);
+  if (!list) {
+    return std::unexpected(list.error());
+  }
+  if (auto written = set(offsetof(layout::Control, modules), list->value); !written) {
+    return written;
+  }
+  if (auto written = set(offsetof(layout::Control, modules_generation), ++modules_generation_); !written) {
+    return written;
+  }
+  for (const auto& module : modules.modules()) {
+    if (auto hooked = hooks_->add_module(module, names.get(module.id), domains_); !hooked) {
+      return hooked;
+    }
+  }
+  return write_notes();
+}
+
+Result<void> Installation::place_all() { return hooks_->place_all(); }
+
+Result<void> Installation::write_notes() {
+  RecorderNotes notes{addresses_, code_size_, domains_, hooks_->hooks(), {}, arena_.free(), modules_generation_};
+  for (const auto& area : hooks_->areas()) {
+    notes.areas.push_back({area.next(), area.range().end});
+  }
+  const auto text = to_text(notes);
+  if (notes_.end - notes_.begin < text.size()) {
+    const auto room = arena_.take(text.size() * 2);
+    if (!room) {
+      return std::unexpected(room.error());
+    }
+    notes_ = {*room, *room + text.size() * 2};
+    notes.arena = arena_.free();
+    return write_notes();
+  }
+  if (auto written = debugger_.write(notes_.begin, std::as_bytes(std::span(text))); !written) {
+    return written;
+  }
+  if (auto written = set(offsetof(layout::Control, notes), notes_.begin.value); !written) {
+    return written;
+  }
+  return set(offsetof(layout::Control, notes_size), std::uint64_t{text.size()});
+}
+
+// The Control that the hook of an entry point belongs to: jmp stub; movabs $site, %r11. Address 0 where it has no hook.
+Address Installation::control_behind(Address entry) {
+  constexpr std::array kEndbr64 = {std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
+  const auto read = [this](Address from, auto& to) {
+    auto bytes = std::as_writable_bytes(std::span(&to, 1));
+    return debugger_.memory().read(from, bytes) == bytes.size();
+  };
+  std::array<std::byte, 9> code{};
+  if (!read(entry, code)) {
+    return {};
+  }
+  const std::size_t at = std::ranges::equal(kEndbr64, std::span(code).first(4)) ? 4 : 0;
+  if (code[at] != std::byte{0xe9}) {
+    return {};
+  }
+  std::int32_t distance = 0;
+  std::memcpy(&distance, &code[at + 1], sizeof distance);
+  const Address stub{entry.value + at + 5 + static_cast<std::uint64_t>(std::int64_t{distance})};
+  std::array<std::byte, 10> load{};
+  layout::Site site{};
+  Address site_address;
+  if (!read(stub, load) || load[0] != std::byte{0x49} || load[1] != std::byte{0xbb}) {
+    return {};
+  }
+  std::memcpy(&site_address.value, &load[2], sizeof site_address.value);
+  return read(site_address, site) ? Address{site.control} : Address();
+}
+
+Result<void> Installation::find(const ModuleMap& modules, Address control) {
+  for (const auto& module : modules.modules()) {
+    for (const auto& entry : entry_points_.of(module.id).entry_points) {
+      if (control) {
+        break;
+      }
+      control = control_behind({entry.offset + module.bias});
+    }
+  }
+  return control ? read_notes(control) : fail(Code::not_found, "no recorder in this process");
+}
+
+Result<void> Installation::read_notes(Address control_address) {
+  auto control = std::make_unique<layout::Control>();
+  constexpr auto kHead = offsetof(layout::Control, threads);
+  auto head = std::as_writable_bytes(std::span(control.get(), 1)).first(kHead);
+  if (debugger_.memory().read(control_address, head) != kHead || control->magic != layout::kMagic ||
+      control->size != sizeof(layout::Control) || control->version != layout::kVersion ||
+      control->notes_size > kLargestNotes) {
+    return fail(Code::not_found, "no recorder of this version in this process");
+  }
+  std::string text(static_cast<std::size_t>(control->notes_size), '\0');
+  if (debugger_.memory().read({control->notes}, std::as_writable_bytes(std::span(text))) != text.size()) {
+    return fail(Code::not_found, "the recorder in this process cannot be read");
+  }
+  auto notes = notes_from_text(text);
+  if (!notes) {
+    return std::unexpected(notes.error());
+  }
+  auto image = recorder_image();
+  if (!image) {
+    return std::unexpected(image.error());
+  }
+  image_ = *image;
+  addresses_ = notes->addresses;
+  code_size_ = notes->code_size;
+  domains_ = notes->domains;
+  modules_generation_ = notes->modules_generation;
+  arena_.adopt(notes->arena);
+  hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_);
+  std::vector<NearArea> areas;
+  for (const auto& area : notes->areas) {
+    areas.emplace_back(area);
+  }
+  for (auto& hook : notes->hooks) {
+    std::vector<std::byte> now(hook.plan.patched.size());
+    hook.in_place =
+        debugger_.memory().read(hook.plan.moved.patch, now) == now.size() && std::ranges::equal(now, hook.plan.patched);
+    was_recording_ = was_recording_ || hook.in_place;
+  }
+  hooks_->adopt(std::move(notes->hooks), std::move(areas));
+  return {};
+}
+
+}  // namespace memsnap

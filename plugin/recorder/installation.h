@@ -1,0 +1,82 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/module.h"
+#include "core/recorder/image.h"
+#include "plugin/recorder/hooks.h"
+#include "plugin/recorder/inferior_arena.h"
+#include "plugin/recorder/module_rows.h"
+
+namespace memsnap {
+
+/// What the recorder is told at its start.
+struct RecorderSettings {
+  std::uint32_t frame_limit = 32;
+  bool from_process_start = false;  ///< no block can be older than the recorder
+};
+
+/// The recorder in one process: its code, its data, its hooks.
+///
+/// What is needed to find it again and to take the hooks out is noted in the inferior itself, so that a debugger that
+/// attaches later can go on where this one left.
+class Installation {
+ public:
+  Installation(Debugger& debugger, EntryPoints& entry_points, UnwindTables& tables);
+  Installation(const Installation&) = delete;
+  Installation& operator=(const Installation&) = delete;
+
+  /// Maps code and data into the process; nothing runs it yet. Errors: Code::unsupported and others, with the reason;
+  /// the process then is as it was, but for some memory.
+  Result<void> install(const RecorderSettings& settings, const ModuleMap& modules, const ModuleTable& names);
+  /// Finds the recorder that the process has already: where an entry point's hook leads to, or at `control`, where one
+  /// is known to be. Code::not_found where there is none.
+  Result<void> find(const ModuleMap& modules, Address control);
+
+  /// Hooks what new modules have, and lets the recorder walk through them.
+  Result<void> update(const ModuleMap& modules, const ModuleTable& names);
+  /// Hooks again what is not hooked.
+  Result<void> place_all();
+  /// Puts back every byte of the program's code. The recorder stays mapped, for threads that are in it.
+  void remove_all() { hooks_->remove_all(); }
+
+  /// Whether hooks were in place when find() found them.
+  bool was_recording() const { return was_recording_; }
+  Address control() const { return addresses_.control; }
+  Address code() const { return addresses_.code; }
+  const std::vector<Hook>& hooks() const { return hooks_->hooks(); }
+  /// By layout::Site::domain.
+  const std::vector<std::string>& domains() const { return domains_; }
+  /// Bytes of the inferior that were mapped from here.
+  std::uint64_t mapped() const { return code_size_ + arena_.mapped() + hooks_->mapped(); }
+
+  /// Sets a field of the Control.
+  template <typename T>
+  Result<void> set(std::size_t offset, const T& value) {
+    return debugger_.write(addresses_.control + offset, std::as_bytes(std::span(&value, 1)));
+  }
+
+ private:
+  Result<void> map_code(const ModuleMap& modules);
+  Result<void> write_notes();
+  Address control_behind(Address entry);
+  Result<void> read_notes(Address control);
+
+  Debugger& debugger_;
+  EntryPoints& entry_points_;
+  InferiorArena arena_;
+  ModuleRows rows_;
+  RecorderImage image_;
+  RecorderAddresses addresses_;
+  std::uint64_t code_size_ = 0;
+  std::unique_ptr<Hooks> hooks_;
+  std::vector<std::string> domains_;
+  std::uint64_t modules_generation_ = 0;
+  AddressRange notes_;  // the memory that they are written to
+  bool was_recording_ = false;
+};
+
+}  // namespace memsnap

@@ -1,0 +1,125 @@
+#include "plugin/recorder/notes.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace memsnap {
+namespace {
+
+using Json = nlohmann::json;
+
+Json json_of(AddressRange range) { return {range.begin.value, range.end.value}; }
+
+AddressRange range_of(const Json& json) {
+  return {{json.at(0).get<std::uint64_t>()}, {json.at(1).get<std::uint64_t>()}};
+}
+
+template <typename Bytes>
+Json json_of_bytes(const Bytes& bytes) {
+  auto json = Json::array();
+  for (const auto byte : bytes) {
+    json.push_back(std::to_integer<unsigned>(byte));
+  }
+  return json;
+}
+
+template <std::size_t N>
+void read_bytes(const Json& json, std::array<std::byte, N>& bytes) {
+  for (std::size_t i = 0; i < N; ++i) {
+    bytes.at(i) = static_cast<std::byte>(json.at(i).get<unsigned>());
+  }
+}
+
+Json json_of(const Hook& hook) {
+  const auto& plan = hook.plan;
+  auto moved = Json::array();
+  for (const auto& instruction : plan.moved.instructions) {
+    moved.push_back({instruction.original, instruction.moved});
+  }
+  return {{"domain", hook.domain},
+          {"name", hook.name},
+          {"module", hook.module},
+          {"range", json_of(hook.module_range)},
+          {"entry", plan.entry.value},
+          {"original", json_of_bytes(plan.original)},
+          {"patched", json_of_bytes(plan.patched)},
+          {"stub", plan.stub.value},
+          {"patch", plan.moved.patch.value},
+          {"patch_size", plan.moved.patch_size},
+          {"moved", plan.moved.address.value},
+          {"instructions", std::move(moved)}};
+}
+
+Hook hook_of(const Json& json) {
+  Hook hook;
+  hook.domain = json.at("domain").get<std::string>();
+  hook.name = json.at("name").get<std::string>();
+  hook.module = json.at("module").get<std::string>();
+  hook.module_range = range_of(json.at("range"));
+  auto& plan = hook.plan;
+  plan.entry = {json.at("entry").get<std::uint64_t>()};
+  read_bytes(json.at("original"), plan.original);
+  read_bytes(json.at("patched"), plan.patched);
+  plan.stub = {json.at("stub").get<std::uint64_t>()};
+  plan.moved.patch = {json.at("patch").get<std::uint64_t>()};
+  plan.moved.patch_size = json.at("patch_size").get<std::uint32_t>();
+  plan.moved.address = {json.at("moved").get<std::uint64_t>()};
+  for (const auto& pair : json.at("instructions")) {
+    plan.moved.instructions.push_back({pair.at(0).get<std::uint32_t>(), pair.at(1).get<std::uint32_t>()});
+  }
+  return hook;
+}
+
+}  // namespace
+
+std::string to_text(const RecorderNotes& notes) {
+  const auto& at = notes.addresses;
+  Json json = {{"code", json_of(AddressRange{at.code, at.code_end})},
+               {"control", at.control.value},
+               {"functions", {at.hook.value, at.hook_free.value, at.hook_find_fde.value}},
+               {"code_size", notes.code_size},
+               {"domains", notes.domains},
+               {"arena", json_of(notes.arena)},
+               {"modules_generation", notes.modules_generation}};
+  json["hooks"] = Json::array();
+  for (const auto& hook : notes.hooks) {
+    json["hooks"].push_back(json_of(hook));
+  }
+  json["areas"] = Json::array();
+  for (const auto& area : notes.areas) {
+    json["areas"].push_back(json_of(area));
+  }
+  return json.dump();
+}
+
+Result<RecorderNotes> notes_from_text(const std::string& text) {
+  try {
+    const auto json = Json::parse(text);
+    RecorderNotes notes;
+    const auto code = range_of(json.at("code"));
+    const auto& functions = json.at("functions");
+    notes.addresses = {code.begin,
+                       code.end,
+                       {json.at("control").get<std::uint64_t>()},
+                       {functions.at(0).get<std::uint64_t>()},
+                       {functions.at(1).get<std::uint64_t>()},
+                       {functions.at(2).get<std::uint64_t>()}};
+    notes.code_size = json.at("code_size").get<std::uint64_t>();
+    notes.domains = json.at("domains").get<std::vector<std::string>>();
+    notes.arena = range_of(json.at("arena"));
+    notes.modules_generation = json.at("modules_generation").get<std::uint64_t>();
+    for (const auto& hook : json.at("hooks")) {
+      notes.hooks.push_back(hook_of(hook));
+    }
+    for (const auto& area : json.at("areas")) {
+      notes.areas.push_back(range_of(area));
+    }
+    return notes;
+  } catch (const Json::exception&) {
+    return fail(Code::malformed, "the recorder's notes in the process are damaged");
+  }
+}
+
+}  // namespace memsnap

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "plugin/recorder/hooks.h"
+
+namespace memsnap {
+
+/// What a debugger that attaches later must know of a recorder.
+struct RecorderNotes {
+  RecorderAddresses addresses;
+  std::uint64_t code_size = 0;
+  std::vector<std::string> domains;
+  std::vector<Hook> hooks;
+  std::vector<AddressRange> areas;  ///< room left for stubs
+  AddressRange arena;               ///< room left for data
+  std::uint64_t modules_generation = 0;
+};
+
+inline constexpr std::uint64_t kLargestNotes = std::uint64_t{4} << 20;
+
+/// As JSON.
+std::string to_text(const RecorderNotes& notes);
+/// Errors: Code::malformed.
+Result<RecorderNotes> notes_from_text(const std::string& text);
+
+}  // namespace memsnap

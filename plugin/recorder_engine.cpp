@@ -1,0 +1,460 @@
+#include "plugin/recorder_engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "core/recorder/layout.h"
+#include "core/symbols/symbolizer.h"
+#include "plugin/recorder/symbol_file.h"
+
+namespace memsnap {
+namespace {
+
+constexpr std::array<std::string_view, layout::kReasons> kReasonTexts = {
+    "no memory for the recorder's tables",
+    "made by a signal handler that interrupted the recorder",
+    "too many threads",
+    "of a TiB or more, or not aligned to 8 bytes",
+    "while the recorder's tables were held by a thread that does not run",
+    "too many tracebacks",
+};
+
+constexpr std::uint32_t kMostEpochs = 0xffff;
+
+bool overlap(AddressRange left, AddressRange right) { return left.begin < right.end && right.begin < left.end; }
+
+bool overlap(const LoadedModule& left, const LoadedModule& right) {
+  return std::ranges::any_of(left.segments, [&](AddressRange segment) {
+    return std::ranges::any_of(right.segments, [&](AddressRange other) { return overlap(segment, other); });
+  });
+}
+
+bool is_same(const LoadedModule& left, const LoadedModule& right) {
+  return left.id == right.id && left.bias == right.bias;
+}
+
+}  // namespace
+
+RecorderEngine::RecorderEngine(Debugger& debugger, Recording& recording, EntryPoints& entry_points,
+                               UnwindTables& tables, const RecorderSettings& settings, Address control)
+    : debugger_(debugger),
+      recording_(recording),
+      entry_points_(entry_points),
+      tables_(tables),
+      settings_(settings),
+      installation_(debugger, entry_points, tables),
+      known_control_(control) {}
+
+Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
+  if (!is_installed_) {
+    modules_ = modules;
+    const auto has_allocator = [&](const LoadedModule& module) {
+      return !entry_points_.of(module.id).entry_points.empty();
+    };
+    return std::ranges::any_of(modules_.modules(), has_allocator) ? begin() : Result<void>();
+  }
+  if (auto forgotten = forget_replaced(modules); !forgotten) {
+    return forgotten;
+  }
+  modules_ = modules;
+  // What is recorded stays recorded, also where a new module's allocator cannot be.
+  remark_.clear();
+  if (auto updated = installation_.update(modules_, recording_.modules); !updated) {
+    remark_ = updated.error().message;
+  }
+  watch_start_and_exit();
+  return {};
+}
+
+Result<void> RecorderEngine::begin() {
+  if (auto found = installation_.find(modules_, known_control_); found) {
+    is_installed_ = true;
+    return go_on();
+  }
+  if (auto installed = installation_.install(settings_, modules_, recording_.modules); !installed) {
+    return installed;
+  }
+  is_installed_ = true;
+  set_epoch(epoch_);
+  watch_start_and_exit();
+  tell_symbols();
+  return {};
+}
+
+// What was recording goes on as it is. What was stopped begins anew, in the tables that are there.
+Result<void> RecorderEngine::go_on() {
+  goes_on_ = installation_.was_recording();
+  if (auto set = installation_.set(offsetof(layout::Control, frame_limit), settings_.frame_limit); !set) {
+    return set;
+  }
+  set_epoch(epoch_);
+  if (!goes_on_) {
+    const std::uint32_t from_start = 0;
+    if (auto set = installation_.set(offsetof(layout::Control, from_start), from_start); !set) {
+      return set;
+    }
+    if (auto cleared = clear(); !cleared) {
+      return cleared;
+    }
+  } else {
+    std::uint32_t from_start = 0;
+    const auto at = installation_.control() + offsetof(layout::Control, from_start);
+    debugger_.memory().read(at, std::as_writable_bytes(std::span(&from_start, 1)));
+    goes_on_from_start_ = from_start != 0;
+  }
+  if (auto updated = installation_.update(modules_, recording_.modules); !updated) {
+    return updated;
+  }
+  watch_start_and_exit();
+  tell_symbols();
+  return installation_.place_all();
+}
+
+// The user's own `bt` passes through the hooks with their names, where the file of the names is at hand.
+void RecorderEngine::tell_symbols() {
+  if (const auto file = recorder_symbol_file(); !file.empty()) {
+    static_cast<void>(debugger_.add_symbols(file, installation_.code()));
+  }
+}
+
+// The books go with the process: they are read a last time where it ends. Not in a process that was attached to, which
+// must go on without a debugger: there nothing waits for one. And a debugger that tells of modules by a breakpoint may
+// forget it for the next run; what it has in the C library's first code tells of that one.
+void RecorderEngine::watch_start_and_exit() {
+  if (!debugger_.was_launched()) {
+    return;
+  }
+  std::vector<BreakpointId> gone;
+  const auto forget_unmapped = [&](const auto& watch) {
+    const bool is_unmapped = modules_.find(watch.first) == nullptr;
+    if (is_unmapped) {
+      gone.push_back(watch.second);
+    }
+    return is_unmapped;
+  };
+  std::erase_if(exits_, forget_unmapped);
+  std::erase_if(starts_, forget_unmapped);
+  debugger_.remove_breakpoints(gone);
+  for (const auto& module : modules_.modules()) {
+    const auto& known = entry_points_.of(module.id);
+    for (const auto& code : known.exits) {
+      watch({code.begin.value + module.bias}, exits_);
+    }
+    if (known.init_array != 0) {
+      Address first;
+      debugger_.memory().read({known.init_array + module.bias}, std::as_writable_bytes(std::span(&first.value, 1)));
+      if (modules_.find(first) != nullptr) {
+        watch(first, starts_);
+      }
+    }
+  }
+}
+
+void RecorderEngine::watch(Address address, std::unordered_map<Address, BreakpointId>& watches) {
+  if (!watches.contains(address)) {
+    if (const auto breakpoint = debugger_.set_breakpoint(address)) {
+      watches.emplace(address, *breakpoint);
+    }
+  }
+}
+
+void RecorderEngine::breakpoint_hit(Address address, StoppedThread&) {
+  if (!exits_.contains(address)) {
+    return;
+  }
+  if (const auto books = read_books()) {
+    last_ = Last{snapshot_of(*books), ledger_.totals(*books), report_of(&*books)};
+  }
+}
+
+void RecorderEngine::stop(bool process_is_gone) {
+  std::vector<BreakpointId> all;
+  for (auto* watches : {&exits_, &starts_}) {
+    for (const auto& [address, breakpoint] : *watches) {
+      all.push_back(breakpoint);
+    }
+    watches->clear();
+  }
+  debugger_.remove_breakpoints(all);
+  is_gone_ = process_is_gone;
+  if (!process_is_gone && is_installed_) {
+    installation_.remove_all();
+  }
+}
+
+Result<RecordedBooks> RecorderEngine::read_books() {
+  if (!is_installed_) {
+    return RecordedBooks();
+  }
+  const auto reader = RecorderReader::open(debugger_.memory(), installation_.control());
+  if (!reader) {
+    return std::unexpected(reader.error());
+  }
+  auto books = reader->read_books();
+  if (books) {
+    if (auto learnt = learn_origins(*reader, *books); !learnt) {
+      return std::unexpected(learnt.error());
+    }
+  }
+  return books;
+}
+
+Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const RecordedBooks& books) {
+  origins_.resize(std::max(origins_.size(), books.origins.size()));
+  // Numbers are given out before their records are filled in: not all that are known now lie below those that are not.
+  while (first_unknown_ < origins_.size() && origins_[first_unknown_].is_known) {
+    ++first_unknown_;
+  }
+  if (first_unknown_ == origins_.size()) {
+    return {};
+  }
+  const auto tracebacks = reader.read_tracebacks(static_cast<std::uint32_t>(first_unknown_ + 1),
+                                                 static_cast<std::uint32_t>(origins_.size()));
+  if (!tracebacks) {
+    return std::unexpected(tracebacks.error());
+  }
+  Traceback traceback;
+  for (const auto& item : tracebacks->items) {
+    auto& known = origins_.at(item.number - 1);
+    if (known.is_known) {
+      continue;
+    }
+    traceback.frames.clear();
+    traceback.end = item.end;
+    traceback.stopped_at = item.stopped_at;
+    for (const auto frame : tracebacks->frames_of(item)) {
+      auto pc = modules_.to_pc({frame - 1});
+      ++pc.offset;
+      traceback.frames.push_back({FrameKind::native, pc});
+    }
+    const auto domain = books.origins.at(item.number - 1).domain;
+    const auto& domains = installation_.domains();
+    const std::string_view name = entry_points_.is_operator_new(traceback) ? "new"
+                                  : domain < domains.size()                ? std::string_view(domains[domain])
+                                                                           : "malloc";
+    known = {recording_.tracebacks.intern(traceback), recording_.domains.intern(name), true};
+  }
+  return {};
+}
+
+// Where another module comes to lie where one was, the same addresses mean other code: tracebacks through the old one
+// must not be found again.
+Result<void> RecorderEngine::forget_replaced(const ModuleMap& modules) {
+  const auto& now = modules.modules();
+  const auto is_mapped = [&](const LoadedModule& module) {
+    return std::ranges::any_of(now, [&](const LoadedModule& other) { return is_same(module, other); });
+  };
+  bool lost_one = false;
+  for (const auto& module : modules_.modules()) {
+    if (!is_mapped(module)) {
+      lost_one = true;
+      gone_.push_back(module);
+    }
+  }
+  if (lost_one) {
+    // While their code is known by the old map.
+    if (const auto books = read_books(); !books) {
+      return std::unexpected(books.error());
+    }
+  }
+  std::vector<ModuleId> replaced;
+  std::erase_if(gone_, [&](const LoadedModule& module) {
+    const bool is_back = is_mapped(module);
+    const bool is_replaced =
+        !is_back && std::ranges::any_of(now, [&](const LoadedModule& other) { return overlap(module, other); });
+    if (is_replaced) {
+      replaced.push_back(module.id);
+    }
+    return is_back || is_replaced;
+  });
+  if (replaced.empty()) {
+    return {};
+  }
+  for (std::size_t i = 0; i < origins_.size(); ++i) {
+    if (!origins_[i].is_known) {
+      continue;
+    }
+    const auto& frames = recording_.tracebacks.get(origins_[i].traceback).frames;
+    const auto is_through = [&](const StoredFrame& frame) {
+      return std::ranges::find(replaced, frame.pc.module) != replaced.end();
+    };
+    if (!std::ranges::any_of(frames, is_through)) {
+      continue;
+    }
+    Address chunk;
+    const auto place = offsetof(layout::Control, origin_chunks) + i / layout::kOriginsPerChunk * sizeof(std::uint64_t);
+    debugger_.memory().read(installation_.control() + place, std::as_writable_bytes(std::span(&chunk.value, 1)));
+    if (chunk) {
+      const std::uint64_t dead = 0;
+      const auto record = chunk + i % layout::kOriginsPerChunk * sizeof(layout::OriginRecord);
+      if (auto written =
+              debugger_.write(record + offsetof(layout::OriginRecord, hash), std::as_bytes(std::span(&dead, 1)));
+          !written) {
+        return written;
+      }
+    }
+  }
+  return {};
+}
+
+ThreadId RecorderEngine::thread(std::uint32_t index, const RecordedBooks& books) {
+  if (const auto known = threads_.find(index); known != threads_.end()) {
+    return known->second;
+  }
+  const auto found = std::ranges::find(books.threads, index, &RecordedThread::index);
+  const auto label = found == books.threads.end() ? ThreadLabel() : debugger_.thread_label(OsThreadId{found->tid});
+  // No debugger has a number for what ended between two stops: the order of their first allocations is ours.
+  const auto id =
+      recording_.threads.intern(label.number == 0 ? fmt::format("exited thread {}", index) : to_string(label));
+  threads_.emplace(index, id);
+  return id;
+}
+
+Snapshot RecorderEngine::snapshot_of(const RecordedBooks& books) {
+  Snapshot snapshot;
+  snapshot.engine = name();
+  snapshot.frames = settings_.frame_limit;
+  const auto totals = ledger_.totals(books);
+  snapshot.size = totals.size;
+  snapshot.count = totals.count;
+  snapshot.peak = totals.peak;
+  auto& counts = snapshot.counts;
+  for (const auto& live : ledger_.live(books)) {
+    const auto known = live.number <= origins_.size() ? origins_[live.number - 1] : Known();
+    const auto thread = this->thread(books.origins[live.number - 1].thread, books);
+    counts.push_back({{known.traceback, known.domain, thread}, live.size, live.count, live.size});
+  }
+  // Several origins of the recorder can be one of the model: a traceback that was entered anew after a module had been
+  // replaced, threads that nobody can tell apart.
+  std::ranges::sort(counts, {}, &LiveCount::origin);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (kept > 0 && counts[kept - 1].origin == counts[i].origin) {
+      auto& same = counts[kept - 1];
+      same.size += counts[i].size;
+      same.count += counts[i].count;
+      same.peak = same.size;
+    } else {
+      counts[kept++] = counts[i];
+    }
+  }
+  counts.resize(kept);
+  return snapshot;
+}
+
+Result<Snapshot> RecorderEngine::now() {
+  if (is_gone_) {
+    return last_
+               ? Result<Snapshot>(last_->snapshot)
+               : fail(Code::no_process,
+                      "the process is gone, and what it recorded with it; 'memsnap take' before it is killed keeps it");
+  }
+  const auto books = read_books();
+  if (!books) {
+    return std::unexpected(books.error());
+  }
+  return snapshot_of(*books);
+}
+
+Result<Totals> RecorderEngine::totals() {
+  if (is_gone_) {
+    return last_ ? Result<Totals>(last_->totals) : fail(Code::no_process, "the process is gone");
+  }
+  const auto books = read_books();
+  return books ? Result<Totals>(ledger_.totals(*books)) : std::unexpected(books.error());
+}
+
+Result<void> RecorderEngine::zero_peaks(const RecordedBooks& books, bool and_live) {
+  const std::uint64_t zero = 0;
+  const auto bytes = std::as_bytes(std::span(&zero, 1));
+  for (const auto& each : books.threads) {
+    if (auto written = debugger_.write(each.state + offsetof(layout::ThreadState, peak), bytes); !written) {
+      return written;
+    }
+    if (and_live) {
+      if (auto written = debugger_.write(each.state + offsetof(layout::ThreadState, live), bytes); !written) {
+        return written;
+      }
+    }
+  }
+  return and_live ? installation_.set(offsetof(layout::Control, live), zero) : Result<void>();
+}
+
+Result<void> RecorderEngine::clear() {
+  if (is_gone_) {
+    return fail(Code::no_process, "the process is gone");
+  }
+  const auto books = read_books();
+  if (!books) {
+    return std::unexpected(books.error());
+  }
+  std::uint32_t generation = 0;
+  const auto at = installation_.control() + offsetof(layout::Control, generation);
+  if (debugger_.memory().read(at, std::as_writable_bytes(std::span(&generation, 1))) != sizeof generation) {
+    return fail(Code::unmapped, "the recorder's memory cannot be read", at);
+  }
+  if (auto set = installation_.set(offsetof(layout::Control, generation), generation + 1); !set) {
+    return set;
+  }
+  ledger_.clear(*books);
+  return zero_peaks(*books, true);
+}
+
+Result<void> RecorderEngine::reset_peak() {
+  if (is_gone_) {
+    return fail(Code::no_process, "the process is gone");
+  }
+  const auto books = read_books();
+  if (!books) {
+    return std::unexpected(books.error());
+  }
+  ledger_.reset_peak(*books);
+  return zero_peaks(*books, false);
+}
+
+void RecorderEngine::set_epoch(std::uint32_t snapshot) {
+  epoch_ = std::min(snapshot, kMostEpochs);
+  if (is_installed_ && !is_gone_) {
+    static_cast<void>(installation_.set(offsetof(layout::Control, epoch), epoch_));
+  }
+}
+
+EngineReport RecorderEngine::report_of(const RecordedBooks* books) const {
+  EngineReport report;
+  for (const auto& hook : installation_.hooks()) {
+    if (!hook.domain.empty()) {
+      report.entry_points.push_back({hook.domain, demangle(hook.name), hook.module, "hook"});
+    }
+  }
+  const auto order = [](const WatchedEntryPoint& entry) { return std::tie(entry.domain, entry.module, entry.name); };
+  std::ranges::sort(report.entry_points, {}, order);
+  report.remark = remark_;
+  report.overhead_process = is_installed_ ? installation_.mapped() : 0;
+  report.overhead_debugger =
+      recording_.tracebacks.memory_bytes() + tables_.memory_bytes() + origins_.capacity() * sizeof(Known);
+  if (books != nullptr) {
+    report.overhead_process += books->mapped;
+    for (std::size_t i = 0; i < kReasonTexts.size(); ++i) {
+      if (books->not_recorded[i] != 0) {
+        report.not_recorded[std::string(kReasonTexts[i])] = books->not_recorded[i];
+      }
+    }
+  }
+  return report;
+}
+
+EngineReport RecorderEngine::report() {
+  if (is_gone_) {
+    return last_ ? last_->report : EngineReport();
+  }
+  const auto books = read_books();
+  return report_of(books ? &*books : nullptr);
+}
+
+}  // namespace memsnap

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/recorder/ledger.h"
+#include "core/recorder/reader.h"
+#include "plugin/engine.h"
+#include "plugin/entry_points.h"
+#include "plugin/recorder/installation.h"
+#include "plugin/recording.h"
+#include "plugin/unwind_tables.h"
+
+namespace memsnap {
+
+/// Records without stopping: code inside the process keeps the books, which are read from here at a stop.
+class RecorderEngine final : public Engine {
+ public:
+  /// Borrows everything for its life. `from_process_start`: no block can be older than the engine. `control`: where
+  /// this process has a recorder from before; 0 where none is known.
+  RecorderEngine(Debugger& debugger, Recording& recording, EntryPoints& entry_points, UnwindTables& tables,
+                 const RecorderSettings& settings, Address control);
+
+  std::string_view name() const override { return "recorder"; }
+  bool has_entry_points() const override { return is_installed_; }
+  Result<void> modules_changed(const ModuleMap& modules) override;
+  void breakpoint_hit(Address address, StoppedThread& thread) override;
+  void stop(bool process_is_gone) override;
+  Result<Snapshot> now() override;
+  Result<Totals> totals() override;
+  Result<void> clear() override;
+  Result<void> reset_peak() override;
+  void set_epoch(std::uint32_t snapshot) override;
+  EngineReport report() override;
+
+  /// Where the recorder is; 0 while there is none.
+  Address control() const { return is_installed_ ? installation_.control() : Address(); }
+  /// Whether it went on with what an earlier debugger had left recording; and that since the process began.
+  bool goes_on() const { return goes_on_; }
+  bool goes_on_from_start() const { return goes_on_from_start_; }
+
+ private:
+  /// What an origin's number means in the session's tables.
+  struct Known {
+    TracebackId traceback{};
+    DomainId domain{};
+    bool is_known = false;
+  };
+  /// What can still be told when the process is gone.
+  struct Last {
+    Snapshot snapshot;
+    Totals totals;
+    EngineReport report;
+  };
+
+  Result<void> begin();
+  Result<void> go_on();
+  void tell_symbols();
+  void watch_start_and_exit();
+  void watch(Address address, std::unordered_map<Address, BreakpointId>& watches);
+  Result<RecordedBooks> read_books();
+  Result<void> learn_origins(const RecorderReader& reader, const RecordedBooks& books);
+  Result<void> forget_replaced(const ModuleMap& modules);
+  ThreadId thread(std::uint32_t index, const RecordedBooks& books);
+  Snapshot snapshot_of(const RecordedBooks& books);
+  EngineReport report_of(const RecordedBooks* books) const;
+  Result<void> zero_peaks(const RecordedBooks& books, bool and_live);
+
+  Debugger& debugger_;
+  Recording& recording_;
+  EntryPoints& entry_points_;
+  UnwindTables& tables_;
+  RecorderSettings settings_;
+  Installation installation_;
+  Address known_control_;
+  bool is_installed_ = false;
+  bool goes_on_ = false;
+  bool goes_on_from_start_ = false;
+  bool is_gone_ = false;
+
+  std::string remark_;
+  ModuleMap modules_;
+  std::vector<LoadedModule> gone_;  // modules that were unmapped, for as long as nothing else lies there
+  std::vector<Known> origins_;      // by number - 1
+  std::size_t first_unknown_ = 0;   // all before it are known
+  std::unordered_map<std::uint32_t, ThreadId> threads_;
+  RecordedLedger ledger_;
+  std::uint32_t epoch_ = 0;
+  std::unordered_map<Address, BreakpointId> exits_;
+  std::unordered_map<Address, BreakpointId> starts_;
+  std::optional<Last> last_;
+};
+
+}  // namespace memsnap
