@@ -54,7 +54,6 @@ TEST_CASE("no wrong use harms the session") {
                                   "start ten",
                                   "start 10 10",
                                   "start --engine magic",
-                                  "start --engine recorder",
                                   "start --nonsense",
                                   "stats now",
                                   "list extra",
@@ -67,7 +66,7 @@ TEST_CASE("no wrong use harms the session") {
     expect_error(words);
   }
   const Step no_command = script.memsnap("nonsense");  // LLDB answers this one itself
-  script.memsnap("start 10 --engine breakpoint");
+  script.memsnap("start 10");
   expect_error("start 10");
   expect_error("take");
   script.break_at("run");

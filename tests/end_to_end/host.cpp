@@ -16,6 +16,11 @@ std::unique_ptr<Host>& current() {
   return chosen;
 }
 
+std::string& chosen_engine() {
+  static std::string name = "auto";
+  return name;
+}
+
 }  // namespace
 
 std::unique_ptr<Host> make_host(std::string_view name) {
@@ -31,6 +36,12 @@ std::unique_ptr<Host> make_host(std::string_view name) {
 const Host& host() { return *current(); }
 
 void set_host(std::unique_ptr<Host> chosen) { current() = std::move(chosen); }
+
+const std::string& engine() { return chosen_engine(); }
+
+void set_engine(std::string name) { chosen_engine() = std::move(name); }
+
+std::string engine_at_work() { return engine() == "auto" ? "recorder" : engine(); }
 
 bool is_installed(const std::string& program) {
   const char* path = std::getenv("PATH");

@@ -67,6 +67,13 @@ std::unique_ptr<Host> make_host(std::string_view name);
 const Host& host();
 void set_host(std::unique_ptr<Host> chosen);
 
+/// The engine that this run of the tests is for: "auto", which is what a user gets, or one that every `memsnap start`
+/// names; set once, in main.
+const std::string& engine();
+void set_engine(std::string name);
+/// What `status` says of it: the recorder's entry points are hooks.
+std::string engine_at_work();
+
 /// True where `program` can be found in PATH.
 bool is_installed(const std::string& program);
 

@@ -46,8 +46,14 @@ class Aftermath : public CatchListener {
 };
 CATCH_REGISTER_LISTENER(Aftermath)
 
-// `--host NAME` is ours, the rest is Catch2's. Without a host the tests can be listed, not run.
+// `--host NAME` and `--engine NAME` are ours, the rest is Catch2's. Without a host the tests can be listed, not run.
 int run(std::vector<char*> arguments) {
+  const auto engine_option =
+      std::ranges::find_if(arguments, [](const char* word) { return std::strcmp(word, "--engine") == 0; });
+  if (engine_option != arguments.end() && std::next(engine_option) != arguments.end()) {
+    set_engine(*std::next(engine_option));
+    arguments.erase(engine_option, engine_option + 2);
+  }
   const auto option =
       std::ranges::find_if(arguments, [](const char* word) { return std::strcmp(word, "--host") == 0; });
   if (option != arguments.end() && std::next(option) != arguments.end()) {

@@ -102,7 +102,7 @@ TEST_CASE("a process is attached to, traced from then on, and left healthy") {
   AttachTarget program;  // has ten blocks that memsnap does not see
   Script script("");
   script.attach(program.pid());
-  const Step start = script.memsnap("start 10 --engine breakpoint");
+  const Step start = script.memsnap("start 10");
   script.break_at("allocated");
   script.break_at("freed");
   script.add(program.send_from_debugger('a'));
@@ -118,7 +118,7 @@ TEST_CASE("a process is attached to, traced from then on, and left healthy") {
   script.detach();
   const Transcript said = script.play();
 
-  CHECK(said[start] == Answer{.text = "memsnap: tracing, 10 frames, engine breakpoint\n"});
+  CHECK(said[start] == Answer{.text = "memsnap: tracing, 10 frames, engine " + engine_at_work() + "\n"});
   CHECK(said.text(stats).starts_with("now, by lineno, since memsnap start (older blocks are not known)\n#1 attach.c:"));
   CHECK(charged(said.json(stats_json), "attach.c", "attach") == Charged{.size = 700, .count = 10});
   CHECK(said.json(status)["count"] == 0);
@@ -155,12 +155,12 @@ TEST_CASE("stop leaves a launched process as it was") {
   script.run_with("1");
   script.memsnap("stop");
   script.cont();
-  const Step again = script.memsnap("start --engine breakpoint");
+  const Step again = script.memsnap("start");
   script.cont();
   const Step status = script.memsnap("status --json");
   const Transcript said = script.play();
 
-  CHECK(said.text(again) == "memsnap: tracing, 32 frames, engine breakpoint\n");
+  CHECK(said.text(again) == "memsnap: tracing, 32 frames, engine " + engine_at_work() + "\n");
   CHECK(said.json(status)["allocations"] == 0);
   CHECK(said.json(status)["unknown_frees"].get<int>() >= 202);
   CHECK(said.exit_code() == 0);

@@ -26,6 +26,11 @@ Script::Script(const std::string& program)
   add(host().load_plugin());
 }
 
+Step Script::memsnap(const std::string& words) {
+  const bool names_none = words.starts_with("start") && words.find("--engine") == std::string::npos;
+  return add("memsnap " + words + (names_none && engine() != "auto" ? " --engine " + engine() : ""));
+}
+
 Step Script::add(const std::string& command) {
   commands_.push_back(command);
   return Step{commands_.size() - 1};

@@ -39,7 +39,8 @@ class Script {
   /// `program` is the name of one in tests/targets, a whole path, or empty for none.
   explicit Script(const std::string& program);
 
-  Step memsnap(const std::string& words) { return add("memsnap " + words); }
+  /// `start` names this run's engine where `words` do not.
+  Step memsnap(const std::string& words);
   Step break_at(const std::string& function) { return add(host().break_at(function)); }
   Step break_at_site(const std::string& file, const std::string& site) {
     return add(host().break_at(file, line_of(file, site)));

@@ -93,6 +93,15 @@ TEST_CASE("a local function with a plain name is somebody else's, one with a pre
                               "tcmalloc tc_calloc", "mimalloc mi_realloc"});
 }
 
+TEST_CASE("a program with a C library in it has that one's local functions too", "[unit]") {
+  File file;
+  file.local("malloc", 0x1000).local("free", 0x1010).global("free", 0x1020).local("__libc_setup_tls", 0x1030);
+  const auto found = file.found();
+  CHECK(found.c_library == CLibrary::gnu);
+  CHECK(names(found) == Names{"malloc malloc", "malloc free"});
+  CHECK(found.entry_points[1].offset == 0x1020);
+}
+
 TEST_CASE("an address with several names is one entry point, by the plainest", "[unit]") {
   const auto found =
       File().global("je_malloc", 0x1000, 0x30).global("malloc", 0x1000, 0x20).global("tc_malloc", 0x1000).found();

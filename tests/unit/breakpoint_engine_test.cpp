@@ -16,7 +16,7 @@ constexpr std::uint64_t kOverflow = std::uint64_t{1} << 63;
 // The fake program with an engine at it, and a thread that is in main.
 struct Run {
   explicit Run(bool from_process_start = true, std::uint32_t frame_limit = 32)
-      : engine(debugger, recording, tables, frame_limit, from_process_start) {
+      : engine(debugger, recording, entry_points, tables, frame_limit, from_process_start) {
     debugger.on_breakpoint = [this](Address address, StoppedThread& which) { engine.breakpoint_hit(address, which); };
     debugger.mapped = program.all();
     REQUIRE(load().has_value());
@@ -41,11 +41,12 @@ struct Run {
     thread.leave(0);
   }
 
-  Totals totals() const { return engine.totals(); }
+  Totals totals() { return *engine.totals(); }
   // The live blocks of each origin, as `size domain thread: address address...` with the return addresses.
   std::vector<std::string> live() {
     std::vector<std::string> lines;
-    for (const auto& count : engine.now().counts) {
+    const auto now = engine.now();
+    for (const auto& count : now->counts) {
       auto line = std::to_string(count.size) + " " +
                   recording.domains.names().at(static_cast<std::size_t>(count.origin.domain)) + " " +
                   recording.threads.names().at(static_cast<std::size_t>(count.origin.thread)) + ":";
@@ -63,6 +64,7 @@ struct Run {
   FakeDebugger debugger;
   FakeProgram program;
   Recording recording;
+  EntryPoints entry_points{recording.modules};
   UnwindTables tables{recording.modules};
   BreakpointEngine engine;
   FakeThread thread{debugger, 1, "main"};
@@ -115,7 +117,7 @@ TEST_CASE("a malloc is recorded when it returns, with its caller's traceback", "
   // 0x110 and 0x10 from the start of the code.
   CHECK(run.live() == Lines{"100 malloc thread 1 (main): program+272 program+16"});
   CHECK(run.thread.unwinds == 0);
-  const auto now = run.engine.now();
+  const auto now = *run.engine.now();
   CHECK(now.engine == "breakpoint");
   CHECK(now.frames == 32);
 }
@@ -612,7 +614,7 @@ TEST_CASE("a traceback has no more frames than was asked for", "[unit]") {
     run.thread.push(FakeProgram::in(FakeProgram::main));
   }
   run.allocate(100, 0x5000);
-  const auto now = run.engine.now();
+  const auto now = *run.engine.now();
   REQUIRE(now.counts.size() == 1);
   CHECK(run.recording.tracebacks.get(now.counts[0].origin.traceback).frames.size() == 2);
   CHECK(run.recording.tracebacks.get(now.counts[0].origin.traceback).end == TracebackEnd::frame_limit);

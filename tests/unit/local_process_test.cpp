@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <numeric>
 
@@ -169,6 +171,81 @@ TEST_CASE("memory of a process is read where it is mapped, and up to where that 
   REQUIRE(mprotect(pages + page, page, PROT_NONE) == 0);
   CHECK(memory.read(address_of(pages + page - 100), into) == 100);
   munmap(pages, 2 * page);
+}
+
+TEST_CASE("memory of a process is written where it could write itself, and up to where that ends", "[unit]") {
+  LocalMemory memory;
+  std::array<unsigned char, 300> data{};
+  std::iota(data.begin(), data.end(), static_cast<unsigned char>(1));
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  auto* pages = static_cast<char*>(mmap(nullptr, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(pages != MAP_FAILED);
+  REQUIRE(mprotect(pages + page, page, PROT_READ | PROT_EXEC) == 0);
+  const auto bytes = std::as_bytes(std::span(data));
+  CHECK(memory.write(address_of(pages), bytes) == 0);  // of no process yet
+  memory.set_pid(getpid());
+  CHECK(memory.write(address_of(pages), bytes) == data.size());
+  CHECK(std::memcmp(pages, data.data(), data.size()) == 0);
+  CHECK(memory.write(address_of(pages + page - 100), bytes) == 100);
+  CHECK(memory.write(address_of(pages + page), bytes) == 0);
+  CHECK(memory.write(address_of(pages), {}) == 0);
+  munmap(pages, 2 * page);
+}
+
+TEST_CASE("what is mapped is listed in order, with what may be done there", "[unit]") {
+  const auto mappings = local_mappings(getpid());
+  CHECK(std::ranges::is_sorted(mappings, {}, &Mapping::range));
+  const auto at = [&mappings](const void* pointer) {
+    return std::ranges::find_if(mappings,
+                                [pointer](const Mapping& each) { return each.range.contains(address_of(pointer)); });
+  };
+  const auto code = at(reinterpret_cast<const void*>(&a_function_of_ours));
+  REQUIRE(code != mappings.end());
+  CHECK(code->is_executable());
+  CHECK_FALSE(code->is_writable());
+  CHECK(code->path == std::filesystem::read_symlink("/proc/self/exe"));
+  CHECK(code->inode != "0");
+  int local = 0;
+  const auto stack = at(&local);
+  REQUIRE(stack != mappings.end());
+  CHECK(stack->is_writable());
+  CHECK(stack->inode == "0");
+  CHECK(local_mappings(kNobody).empty());
+}
+
+TEST_CASE("code that the process can write is known from the last look at its modules", "[unit]") {
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  auto* pages =
+      static_cast<char*>(mmap(nullptr, page, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  REQUIRE(pages != MAP_FAILED);
+  const AddressRange inside{address_of(pages + 8), address_of(pages + 16)};
+  LocalModules reader;
+  CHECK_FALSE(reader.is_writable_code(inside));
+  reader.read(getpid());
+  CHECK(reader.is_writable_code(inside));
+  CHECK_FALSE(reader.is_writable_code({address_of(pages + page), address_of(pages + page + 8)}));
+  munmap(pages, page);
+  reader.read(getpid());
+  CHECK_FALSE(reader.is_writable_code(inside));
+}
+
+TEST_CASE("threads that have not exited are listed", "[unit]") {
+  const auto ours = local_threads(getpid());
+  CHECK(std::ranges::count(ours, OsThreadId{static_cast<std::uint64_t>(gettid())}) == 1);
+  CHECK(local_threads(kNobody).empty());
+  const auto child = fork();
+  if (child == 0) {
+    _exit(0);
+  }
+  siginfo_t ended{};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT) == 0);
+  CHECK(local_threads(child).empty());
+  waitpid(child, nullptr, 0);
+}
+
+TEST_CASE("code can be put into this process, and not into one that is not there", "[unit]") {
+  CHECK(local_injection_obstacle(getpid()).empty());
+  CHECK_FALSE(local_injection_obstacle(kNobody).empty());
 }
 
 TEST_CASE("a forked child is the same instance of the program", "[unit]") {

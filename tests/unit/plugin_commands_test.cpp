@@ -17,12 +17,13 @@ using test::FakeThread;
 using List = std::vector<std::string>;
 
 constexpr std::string_view kWhy =
-    "memsnap: engine auto takes breakpoint, as there is no recorder yet; each allocator call stops the program twice, "
-    "for 0.3 to 1 ms each\n";
+    "memsnap: engine breakpoint, as nothing runs here; each allocator call stops the program twice, for 0.3 to 1 ms "
+    "each\n";
 
 // A debugger with a session, where nothing has been run yet.
 struct Plugin {
   Plugin() {
+    debugger.obstacle = "nothing runs here";
     debugger.on_breakpoint = [this](Address address, StoppedThread& which) { session.on_breakpoint(address, which); };
   }
 
@@ -96,11 +97,12 @@ constexpr std::string_view kRows =
 
 TEST_CASE("start before a process arms tracing, and the next process is traced", "[unit]") {
   Plugin memsnap;
-  CHECK(memsnap("start") == "memsnap: armed, 32 frames, engine auto\n" + std::string(kWhy));
+  CHECK(memsnap("start") == "memsnap: armed, 32 frames, engine auto\n");
   CHECK(memsnap.debugger.watching);
   CHECK(memsnap.session.tracing() == Tracing::armed);
   memsnap.launch();
   CHECK(memsnap.session.tracing() == Tracing::yes);
+  CHECK(memsnap.debugger.told == kWhy);
   memsnap.allocate(FakeProgram::grow, 100, 0x5000);
   CHECK(memsnap("take") == "Snapshot #1 '1': size=100 B, count=1, average=100 B\n");
 }
@@ -143,8 +145,6 @@ TEST_CASE("start takes 1 to 256 frames", "[unit]") {
 TEST_CASE("start's other errors say what would be right", "[unit]") {
   Plugin memsnap;
   CHECK(memsnap("start --engine none") == "memsnap: 'none' is no engine; engines are auto, recorder, breakpoint");
-  CHECK(memsnap("start --engine recorder") ==
-        "memsnap: engine recorder is not there yet; 'memsnap start --engine breakpoint' works");
   CHECK(memsnap("start --history 5") == "memsnap: --history is not there yet; 'memsnap start' without it works");
   CHECK(memsnap("start 10 20") ==
         "memsnap: one word too many: '20'; usage: memsnap start [NFRAMES] [--engine auto|recorder|breakpoint]");
@@ -160,6 +160,19 @@ TEST_CASE("start's other errors say what would be right", "[unit]") {
   CHECK(memsnap.session.options().frames == 32);
   CHECK(memsnap.session.tracing() == Tracing::no);
   CHECK_FALSE(memsnap.debugger.watching);
+}
+
+TEST_CASE("the recorder where it cannot be is an error that says why, and nothing is recorded", "[unit]") {
+  Plugin memsnap;
+  memsnap.attach();
+  CHECK(memsnap("start --engine recorder") == "memsnap: engine recorder cannot work here: nothing runs here");
+  CHECK(memsnap.session.tracing() == Tracing::no);
+  memsnap.exit();
+  CHECK(memsnap("start --engine recorder") == "memsnap: armed, 32 frames, engine recorder\n");
+  memsnap.launch();
+  CHECK(memsnap.debugger.told == "memsnap: nothing is recorded: engine recorder cannot work here: nothing runs here\n");
+  CHECK(memsnap("take") == "memsnap: engine recorder cannot work here: nothing runs here");
+  CHECK(memsnap.debugger.breakpoints.empty());
 }
 
 TEST_CASE("a start that fails in the midst leaves the process as it was", "[unit]") {
@@ -256,11 +269,11 @@ TEST_CASE("the next run begins with nothing, and its snapshots compare with the 
 TEST_CASE("after an exec nothing of the old program is live", "[unit]") {
   Traced memsnap;
   memsnap.session.on_modules_changed();
-  CHECK(memsnap.session.engine_or_null()->totals().count == 3);
+  CHECK(memsnap.session.engine_or_null()->totals()->count == 3);
   memsnap.debugger.instance = "two";
   memsnap.debugger.mapped = {memsnap.program.libc, memsnap.program.program};
   memsnap.session.on_modules_changed();
-  CHECK(memsnap.session.engine_or_null()->totals() == Totals{});
+  CHECK(*memsnap.session.engine_or_null()->totals() == Totals{});
   CHECK(memsnap.debugger.has_breakpoint(FakeProgram::malloc));
   CHECK_FALSE(memsnap.debugger.has_breakpoint(FakeProgram::pool_new));
   CHECK_FALSE(memsnap.debugger.has_breakpoint(FakeProgram::in(FakeProgram::grow)));
@@ -289,9 +302,9 @@ TEST_CASE("clear forgets the blocks, and not the snapshots", "[unit]") {
 TEST_CASE("reset-peak makes the peak what is live", "[unit]") {
   Traced memsnap;
   memsnap.release(0x8000);
-  CHECK(memsnap.session.engine_or_null()->totals().peak == 21500);
+  CHECK(memsnap.session.engine_or_null()->totals()->peak == 21500);
   CHECK(memsnap("reset-peak").empty());
-  CHECK(memsnap.session.engine_or_null()->totals().peak == 1500);
+  CHECK(memsnap.session.engine_or_null()->totals()->peak == 1500);
 }
 
 TEST_CASE("status without tracing has all its fields", "[unit]") {
@@ -315,7 +328,7 @@ TEST_CASE("status without tracing has all its fields", "[unit]") {
   CHECK(memsnap("status --json") ==
         R"({"tracing":"no","engine":null,"frames":32,"size":0,"count":0,"peak":0,"tracebacks":0,"allocations":0,)"
         R"("frees":0,"allocated":0,"not_recorded":0,"not_recorded_reasons":{},"unknown_frees":0,"missed_frees":0,)"
-        R"("overhead_process":0,"overhead_debugger":0,"domains":{}})"
+        R"("remark":"","overhead_process":0,"overhead_debugger":0,"domains":{}})"
         "\n");
   memsnap("start");
   CHECK(memsnap("status").starts_with("tracing: armed\nengine: auto\nframes: 32\n"));
