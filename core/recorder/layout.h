@@ -220,7 +220,9 @@ inline constexpr std::uint16_t kWalkedInterrupted = 1;  ///< a signal came here:
 inline constexpr std::uint16_t kWalkedEnd = 2;          ///< the outermost: nothing lies beyond
 inline constexpr std::uint16_t kWalkedStuck = 4;        ///< no way to go on from here
 inline constexpr std::uint16_t kWalkedNoRbp = 8;        ///< rbp is not known
-inline constexpr std::size_t kWalked = 640;             ///< frames remembered
+inline constexpr std::uint16_t kWalkedGuessed = 16;     ///< found by way of a frame pointer where there was no row
+inline constexpr std::uint16_t kWalkedAnew = kWalkedInterrupted | kWalkedGuessed;  ///< never taken from memory
+inline constexpr std::size_t kWalked = 640;                                        ///< frames remembered
 
 /// A word of the stack that a walk went by.
 struct WalkCheck {

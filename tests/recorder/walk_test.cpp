@@ -112,6 +112,7 @@ Compared compare(const std::string& program, std::uint32_t limit) {
     const auto expected = outside.walk(stop.thread, limit);
     const auto sp = *recorded.debugger.read_register(stop.thread, Register::rsp);
     const auto back = recorded.debugger.run_to({Address{recorded.read<std::uint64_t>(sp)}});
+    INFO("call " << compared.tracebacks << ", then " << to_string(back));
     REQUIRE(back.kind == Stop::Kind::reached);
     REQUIRE(*recorded.debugger.read_register(stop.thread, Register::rsp) == sp + 8);
     const auto found = outside.recorded(*recorded.debugger.read_register(stop.thread, Register::rax));

@@ -109,30 +109,45 @@ class Walker {
   }
 
  private:
+  // After a guess nothing says that this is a stack that is in use: what was readable once may be unmapped.
+  bool is_there(std::uint64_t address) {
+    const auto page = address & ~(kPage - 1);
+    if (page != there_ && is_readable(page)) {
+      there_ = page;
+    }
+    return page == there_;
+  }
+
+  bool word(std::uint64_t address, std::uint64_t& value) {
+    if (guesses_ && !(is_there(address) && is_there(address + sizeof value - 1))) {
+      return false;
+    }
+    return recorder::word(state_, address, value);
+  }
+
   std::uint16_t enter(const WalkedFrame& frame, std::uint64_t cfa, std::uint32_t row, WalkedFrame& caller) {
-    if (cfa <= frame.sp || cfa - frame.sp < 8 || !word(state_, cfa - 8, caller.pc)) {
+    if (cfa <= frame.sp || cfa - frame.sp < 8 || !word(cfa - 8, caller.pc)) {
       return kWalkedStuck;
     }
     caller.sp = cfa;
     caller.rbp = frame.rbp;
     caller.rbp_slot = 0;
-    caller.flags = frame.flags & kWalkedNoRbp;
+    caller.flags = frame.flags & (kWalkedNoRbp | kWalkedGuessed);
     if (const auto saved = row_rbp(row); saved != kRbpUnchanged) {
       const auto slot = cfa - 8 * std::uint64_t{saved};
       const bool in_red_zone = (frame.flags & kWalkedInterrupted) != 0 && frame.sp >= kRedZone;
-      const bool known = slot >= (in_red_zone ? frame.sp - kRedZone : frame.sp) && word(state_, slot, caller.rbp);
+      const bool known = slot >= (in_red_zone ? frame.sp - kRedZone : frame.sp) && word(slot, caller.rbp);
       caller.rbp_slot = known ? slot : 0;
       caller.rbp = known ? caller.rbp : 0;
-      caller.flags = known ? 0 : kWalkedNoRbp;
+      caller.flags = static_cast<std::uint16_t>((frame.flags & kWalkedGuessed) | (known ? 0 : kWalkedNoRbp));
     }
     return caller.pc < kLowestCode ? kWalkedEnd : 0;
   }
 
   std::uint16_t signal_frame(const WalkedFrame& frame, WalkedFrame& caller) {
     std::uint64_t rip = 0;
-    if (!word(state_, frame.sp + kSavedRip, rip) || !word(state_, frame.sp + kSavedRsp, caller.sp) ||
-        !word(state_, frame.sp + kSavedRbp, caller.rbp) ||
-        (caller.sp <= frame.sp && ++stack_switches_ > kMostStackSwitches)) {
+    if (!word(frame.sp + kSavedRip, rip) || !word(frame.sp + kSavedRsp, caller.sp) ||
+        !word(frame.sp + kSavedRbp, caller.rbp) || (caller.sp <= frame.sp && ++stack_switches_ > kMostStackSwitches)) {
       return kWalkedStuck;
     }
     caller.pc = rip + 1;
@@ -143,14 +158,15 @@ class Walker {
 
   std::uint16_t frame_pointer(const WalkedFrame& frame, WalkedFrame& caller) {
     const auto rbp = frame.rbp;
+    guesses_ = true;
     if ((frame.flags & kWalkedNoRbp) != 0 || rbp < frame.sp || rbp % 8 != 0 || rbp - frame.sp > kLargestGuessedFrame ||
-        !word(state_, rbp, caller.rbp) || !word(state_, rbp + 8, caller.pc) || caller.pc == 0 ||
+        !word(rbp, caller.rbp) || !word(rbp + 8, caller.pc) || caller.pc == 0 ||
         find_module(control_, caller.pc - 1) == nullptr) {
       return kWalkedStuck;
     }
     caller.sp = rbp + 16;
     caller.rbp_slot = rbp;
-    caller.flags = 0;
+    caller.flags = kWalkedGuessed;
     return 0;
   }
 
@@ -168,6 +184,8 @@ class Walker {
   const Control& control_;
   ThreadState& state_;
   unsigned stack_switches_ = 0;
+  bool guesses_ = false;
+  std::uint64_t there_ = 0;  // the page that was last found readable
 };
 
 inline bool same_frame(const WalkedFrame& left, const WalkedFrame& right) {
@@ -179,8 +197,8 @@ inline bool same_frame(const WalkedFrame& left, const WalkedFrame& right) {
 inline void note_checks(ThreadState& state, std::uint64_t i) {
   auto& frame = state.walked[i];
   auto next = i == 0 ? 0 : state.walked[i - 1].checks;
-  if ((frame.flags & kWalkedInterrupted) != 0) {
-    // A signal frame is walked anew each time: a check that never holds.
+  if ((frame.flags & kWalkedAnew) != 0) {
+    // What a signal or a guess led to is walked to anew each time: a check that never holds.
     state.checks[next++] = {address_of(&state.thread_pointer), ~state.thread_pointer};
   } else {
     state.checks[next++] = {frame.sp - 8, frame.pc};
@@ -196,21 +214,18 @@ inline bool is_enough(const ThreadState& state, std::uint64_t first) {
   return first > 0 || (state.walked[0].flags & (kWalkedEnd | kWalkedStuck)) != 0;
 }
 
-/// Whether the stack still holds what the frames from `first` to `last` - 1 were loaded from.
+/// Whether the stack still holds what the frames from `first` to `last` - 1 were loaded from. Looks from the innermost
+/// outwards, and no further than the first difference: behind that the stack may be another one, and the old one gone.
 inline bool are_unchanged(const ThreadState& state, std::uint64_t first, std::uint64_t last) {
-  const auto* check = state.checks + (first == 0 ? 0 : state.walked[first - 1].checks);
-  const auto* end = state.checks + (last == 0 ? 0 : state.walked[last - 1].checks);
-  std::uint64_t differences = 0;
-  for (; end - check >= 4; check += 4) {
-    differences |= (*at<const volatile std::uint64_t>(check[0].slot) ^ check[0].value) |
-                   (*at<const volatile std::uint64_t>(check[1].slot) ^ check[1].value) |
-                   (*at<const volatile std::uint64_t>(check[2].slot) ^ check[2].value) |
-                   (*at<const volatile std::uint64_t>(check[3].slot) ^ check[3].value);
+  const auto* end = state.checks + (first == 0 ? 0 : state.walked[first - 1].checks);
+  const auto* check = state.checks + (last == 0 ? 0 : state.walked[last - 1].checks);
+  while (check != end) {
+    --check;
+    if (*at<const volatile std::uint64_t>(check->slot) != check->value) {
+      return false;
+    }
   }
-  for (; check != end; ++check) {
-    differences |= *at<const volatile std::uint64_t>(check->slot) ^ check->value;
-  }
-  return differences == 0;
+  return true;
 }
 
 inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
@@ -238,8 +253,8 @@ inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
     while (keep > 0 && walked[keep - 1].sp < frame.sp) {
       --keep;
     }
-    if (keep > 0 && same_frame(walked[keep - 1], frame) && (walked[keep - 1].flags & kWalkedInterrupted) == 0 &&
-        (frame.flags & kWalkedInterrupted) == 0) {
+    if (keep > 0 && same_frame(walked[keep - 1], frame) && (walked[keep - 1].flags & kWalkedAnew) == 0 &&
+        (frame.flags & kWalkedAnew) == 0) {
       walked[keep - 1].rbp_slot = frame.rbp_slot;
       note_checks(state, keep - 1);
       const auto fresh = kCapacity - top;

@@ -3,6 +3,7 @@
 #include <alloca.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <csignal>
@@ -179,6 +180,8 @@ extern "C" {
 void on_stack_known(void (*function)(), void* top);
 void on_stack_unknown(void (*function)(), void* top);
 void on_stack_lost(void (*function)(), void* top);
+// Calls a function with any rbp, and says nothing of it.
+void with_rbp(void (*function)(), void* rbp);
 }
 
 asm(R"(
@@ -221,6 +224,15 @@ on_stack_lost:
   pop %rbx
   ret
   .size on_stack_lost, . - on_stack_lost
+
+  .type with_rbp, @function
+with_rbp:
+  push %rbp
+  mov %rsi, %rbp
+  call *%rdi
+  pop %rbp
+  ret
+  .size with_rbp, . - with_rbp
 )");
 
 namespace {
@@ -241,6 +253,33 @@ void with_switches() {
     on_stack_known(switch_again, stacks[3] + kStack);
     allocate();
   }
+}
+
+// The same function at the same place of a stack, called from another stack that is there no more the next time.
+void from_stack_that_goes(int round) {
+  void* gone = mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (gone == MAP_FAILED) {
+    std::abort();
+  }
+  on_stack_known(round % 2 == 0 ? switch_again : some_depth, static_cast<char*>(gone) + kStack);
+  munmap(gone, kStack);
+  switch_again();
+}
+
+char* half_gone = nullptr;
+void near_what_is_gone() { with_rbp(allocate, half_gone + 2 * kStack - 64); }
+
+// What looks like a frame pointer leads to where a stack was.
+void beside_stack_that_goes() {
+  void* both = mmap(nullptr, 2 * kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (both == MAP_FAILED) {
+    std::abort();
+  }
+  half_gone = static_cast<char*>(both);
+  on_stack_known(some_depth, half_gone + 2 * kStack);
+  with_rbp(allocate, half_gone);
+  munmap(half_gone + kStack, kStack);
+  on_stack_known(near_what_is_gone, half_gone + kStack);
 }
 
 void on_signal(int) { recurse(2); }
@@ -305,6 +344,10 @@ int main() {
   with_jumps();
   with_coroutines();
   with_switches();
+  for (int i = 0; i < 4; ++i) {
+    from_stack_that_goes(i);
+  }
+  beside_stack_that_goes();
   raise_from(0);
   raise_from(5);
   for (int i = 0; i < 40; ++i) {
