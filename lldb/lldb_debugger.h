@@ -86,6 +86,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   pid_t local_pid();
   bool write_below_breakpoints(Address address, std::span<const std::byte> bytes);
   std::vector<Address> breakpoint_locations(AddressRange range, bool with_ours);
+  void read_frames();
   bool write_words(Address address, std::span<const std::byte> bytes);
   void make_hidden(lldb::SBBreakpoint& breakpoint);
   void watch(lldb::SBBreakpoint breakpoint);

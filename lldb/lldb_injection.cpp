@@ -178,7 +178,20 @@ Result<void> LldbDebugger::add_symbols(const std::string& path, Address base) {
     return fail(Code::debugger, fmt::format("the debugger does not take the symbols of {}: {}", path,
                                             loaded.GetCString() == nullptr ? "" : loaded.GetCString()));
   }
+  read_frames();
   return {};
+}
+
+// LLDB has dropped all registers for the new module. Its event thread, which looks at a frame once more when a callback
+// has let the process go on (LLDB 22), would have to stop it to read them, and then loses breakpoints.
+void LldbDebugger::read_frames() {
+  auto current = process();
+  for (std::uint32_t i = 0; i < current.GetNumThreads(); ++i) {
+    auto frame = current.GetThreadAtIndex(i).GetFrameAtIndex(0);
+    static_cast<void>(frame.GetPC());
+    static_cast<void>(frame.GetSP());
+    static_cast<void>(frame.GetFP());
+  }
 }
 
 void LldbDebugger::forget_symbols() {
