@@ -84,6 +84,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   lldb::SBProcess process();
   bool is_local();
   pid_t local_pid();
+  bool shows_old_frames();
   bool write_below_breakpoints(Address address, std::span<const std::byte> bytes);
   std::vector<Address> breakpoint_locations(AddressRange range, bool with_ours);
   void read_frames();
