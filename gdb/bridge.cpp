@@ -35,13 +35,14 @@ void guarded(Work work) {
   if (the_plugin == nullptr) {
     return;
   }
+  const bool was_handling = the_plugin->debugger.handles_event();
   the_plugin->debugger.set_handles_event(true);
   try {
     work(*the_plugin);
   } catch (...) {
     PyErr_Clear();
   }
-  the_plugin->debugger.set_handles_event(false);
+  the_plugin->debugger.set_handles_event(was_handling);
 }
 
 bool on_breakpoint(std::uint64_t address) {
@@ -61,6 +62,17 @@ void on_modules_changed() {
     }
     if (plugin.session.tracing() != Tracing::no && plugin.debugger.has_live_process()) {
       plugin.session.on_modules_changed();
+    }
+  });
+}
+
+void on_breakpoints_changed() {
+  if (the_plugin != nullptr && the_plugin->debugger.handles_event()) {
+    return;  // GDB looks its breakpoints up again for what we are about to do
+  }
+  guarded([](Plugin& plugin) {
+    if (plugin.session.tracing() == Tracing::yes && plugin.debugger.is_current_inferior()) {
+      plugin.session.on_breakpoints_changed();
     }
   });
 }
@@ -114,6 +126,7 @@ PYBIND11_MODULE(_memsnap, module) {
   module.def("run", &run);
   module.def("complete", &complete);
   module.def("on_breakpoint", &on_breakpoint);
+  module.def("on_breakpoints_changed", &on_breakpoints_changed);
   module.def("on_modules_changed", &on_modules_changed);
   module.def("on_process_gone", &on_process_gone);
 }

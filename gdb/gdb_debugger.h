@@ -52,11 +52,12 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   /// Whether GDB's current inferior is the traced one.
   bool is_current_inferior();
 
-  /// Whether symbols are being added or taken away by us: GDB tells of a new module then, which is none.
   /// Whether GDB is in the middle of one of its events: commands that take symbols away then end a `run` that waits.
   void set_handles_event(bool handles) { handles_event_ = handles; }
+  bool handles_event() const { return handles_event_; }
   /// Takes away what could not be while an event was handled.
   void forget_stale_symbols();
+  /// Whether symbols are being added or taken away by us: GDB tells of a new module then, which is none.
   bool is_changing_symbols() const { return is_changing_symbols_; }
 
   /// The thread that GDB handles a breakpoint of at `address`.
@@ -80,9 +81,9 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   bool native_ = false;
   LocalMemory local_memory_;
   LocalModules local_modules_;
-  std::vector<std::string> symbol_files_;
+  std::vector<std::string> symbol_files_;  // those added
   std::vector<std::string> stale_symbol_files_;
-  bool handles_event_ = false;  // those added
+  bool handles_event_ = false;
   bool is_changing_symbols_ = false;
 };
 

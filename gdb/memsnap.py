@@ -80,6 +80,14 @@ def _register(gdb, bridge):
     gdb.events.new_objfile.connect(lambda event: bridge.on_modules_changed())
     if hasattr(gdb.events, "free_objfile"):
         gdb.events.free_objfile.connect(lambda event: bridge.on_modules_changed())
+
+    def breakpoint_changed(breakpoint):
+        # GDB's own and ours have negative numbers.
+        if breakpoint.number > 0:
+            bridge.on_breakpoints_changed()
+
+    for event in (gdb.events.breakpoint_created, gdb.events.breakpoint_modified, gdb.events.breakpoint_deleted):
+        event.connect(breakpoint_changed)
     gdb.events.exited.connect(lambda event: bridge.on_process_gone(event.inferior.num))
 
 

@@ -79,6 +79,25 @@ bool on_breakpoint(void* baton, lldb::SBProcess&, lldb::SBThread& thread, lldb::
   return false;
 }
 
+// LLDB tells nobody in time that the user has set a breakpoint. So those commands are looked out for that let the
+// process go on; each is then carried out as ever.
+constexpr const char* kResuming[] = {"process continue",      "thread continue", "thread step-in",
+                                     "thread step-over",      "thread step-out", "thread step-inst",
+                                     "thread step-inst-over", "thread until",    "process detach"};
+
+bool before_resuming(void* baton, const char**) {
+  try {
+    auto& plugin = *static_cast<Plugin*>(baton);
+    const std::scoped_lock lock(plugin.mutex);
+    if (plugin.debugger.state() == InferiorState::stopped && !plugin.debugger.process_changed()) {
+      plugin.session.on_breakpoints_changed();
+    }
+  } catch (...) {
+    // The command is the user's, and goes on.
+  }
+  return false;
+}
+
 class CommandAdapter final : public lldb::SBCommandPluginInterface {
  public:
   CommandAdapter(Plugin& plugin, const Command& command) : plugin_(plugin), command_(command) {}
@@ -142,6 +161,9 @@ bool load(lldb::SBDebugger lldb_debugger) {
     auto added = memsnap.AddCommand(name.c_str(), new CommandAdapter(*plugin, command),
                                     std::string(command.summary).c_str(), usage_line(command).c_str());
     added.SetHelpLong(help_text(command).c_str());
+  }
+  for (const auto* command : kResuming) {
+    interpreter.SetCommandOverrideCallback(command, &before_resuming, plugin);
   }
   return true;
 }

@@ -153,6 +153,8 @@ class DebuggerEvents {
   virtual ~DebuggerEvents() = default;
   /// A thread is about to execute the instruction at `address`, where memsnap has a breakpoint.
   virtual void on_breakpoint(Address address, StoppedThread& thread) = 0;
+  /// The user set, enabled, disabled or deleted breakpoints, and no thread has run since; or may have.
+  virtual void on_breakpoints_changed() = 0;
   /// Modules came or went, or a process came to be (by run, attach or exec).
   virtual void on_modules_changed() = 0;
   /// The process is gone: exited, killed or detached from. Breakpoints may be removed here.

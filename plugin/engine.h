@@ -41,6 +41,8 @@ class Engine {
   /// The modules mapped now. The first call begins the recording; later ones come when modules came or went.
   virtual Result<void> modules_changed(const ModuleMap& modules) = 0;
   virtual void breakpoint_hit(Address address, StoppedThread& thread) = 0;
+  /// The user's own breakpoints are others now.
+  virtual void breakpoints_changed() {}
   /// Takes everything out of the process again. `process_is_gone`: there is nothing to take it out of.
   virtual void stop(bool process_is_gone) = 0;
 

@@ -1,6 +1,7 @@
 #include "plugin/recorder_engine.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -107,6 +108,10 @@ Result<void> RecorderEngine::go_on() {
     const auto at = installation_.control() + offsetof(layout::Control, from_start);
     debugger_.memory().read(at, std::as_writable_bytes(std::span(&from_start, 1)));
     goes_on_from_start_ = from_start != 0;
+    if (!installation_.unwatched().empty()) {
+      remark_ = fmt::format("while no debugger was attached, calls of {} were not recorded",
+                            fmt::join(installation_.unwatched(), ", "));
+    }
   }
   if (auto updated = installation_.update(modules_, recording_.modules); !updated) {
     return updated;
@@ -164,7 +169,19 @@ void RecorderEngine::watch(Address address, std::unordered_map<Address, Breakpoi
   }
 }
 
-void RecorderEngine::breakpoint_hit(Address address, StoppedThread&) {
+void RecorderEngine::breakpoints_changed() {
+  if (!is_installed_ || is_gone_) {
+    return;
+  }
+  if (auto adapted = installation_.adapt(modules_, recording_.modules); !adapted) {
+    remark_ = adapted.error().message;
+  }
+}
+
+void RecorderEngine::breakpoint_hit(Address address, StoppedThread& thread) {
+  if (const auto stub = is_installed_ ? installation_.stub_behind(address) : std::nullopt) {
+    static_cast<void>(debugger_.set_pc(thread.id(), *stub));
+  }
   if (!exits_.contains(address)) {
     return;
   }
@@ -183,7 +200,12 @@ void RecorderEngine::stop(bool process_is_gone) {
   }
   debugger_.remove_breakpoints(all);
   is_gone_ = process_is_gone;
-  if (!process_is_gone && is_installed_) {
+  if (!is_installed_) {
+    return;
+  }
+  if (process_is_gone) {
+    installation_.forget_breakpoints();
+  } else {
     installation_.remove_all();
   }
 }
@@ -429,7 +451,8 @@ EngineReport RecorderEngine::report_of(const RecordedBooks* books) const {
   EngineReport report;
   for (const auto& hook : installation_.hooks()) {
     if (!hook.domain.empty()) {
-      report.entry_points.push_back({hook.domain, demangle(hook.name), hook.module, "hook"});
+      report.entry_points.push_back(
+          {hook.domain, demangle(hook.name), hook.module, hook.plan.way == HookWay::jump ? "hook" : "breakpoint"});
     }
   }
   const auto order = [](const WatchedEntryPoint& entry) { return std::tie(entry.domain, entry.module, entry.name); };

@@ -28,6 +28,7 @@ class RecorderEngine final : public Engine {
   bool has_entry_points() const override { return is_installed_; }
   Result<void> modules_changed(const ModuleMap& modules) override;
   void breakpoint_hit(Address address, StoppedThread& thread) override;
+  void breakpoints_changed() override;
   void stop(bool process_is_gone) override;
   Result<Snapshot> now() override;
   Result<Totals> totals() override;

@@ -232,6 +232,12 @@ void Session::on_breakpoint(Address address, StoppedThread& thread) {
   }
 }
 
+void Session::on_breakpoints_changed() {
+  if (engine_ && !process_is_gone_ && debugger_.state() == InferiorState::stopped) {
+    engine_->breakpoints_changed();
+  }
+}
+
 void Session::on_modules_changed() {
   if (!wanted_) {
     return;
@@ -244,10 +250,12 @@ void Session::on_modules_changed() {
     process_is_gone_ = true;
   }
   const auto had_fallen_back = !process_is_gone_ && !why_breakpoint_.empty();
+  const auto told = !process_is_gone_ && failure_ ? failure_->message : std::string();
   const auto done = process_is_gone_ ? begin(has_execed || debugger_.was_launched()) : read_modules();
-  if (!done) {
+  on_breakpoints_changed();  // a debugger may have moved some to the new modules
+  if (!done && done.error().message != told) {
     debugger_.tell(fmt::format("memsnap: nothing is recorded: {}\n", done.error().message));
-  } else if (!had_fallen_back && !why_breakpoint_.empty()) {
+  } else if (done && !had_fallen_back && !why_breakpoint_.empty()) {
     debugger_.tell(fallback_line());
   }
 }

@@ -71,6 +71,7 @@ class Session final : public DebuggerEvents {
   std::optional<Table>& last_table() { return last_table_; }
 
   void on_breakpoint(Address address, StoppedThread& thread) override;
+  void on_breakpoints_changed() override;
   void on_modules_changed() override;
   void on_process_gone() override;
 

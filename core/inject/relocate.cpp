@@ -74,15 +74,16 @@ bool is_padding(const FunctionCode& function, std::uint64_t code_end, std::uint6
 }
 
 // How many of the instructions from `first` on have to be moved.
-Result<std::size_t> count_to_move(const FunctionCode& function, std::span<const Placed> all, std::size_t first) {
+Result<std::size_t> count_to_move(const FunctionCode& function, std::span<const Placed> all, std::size_t first,
+                                  std::size_t patch_bytes) {
   const auto begin = first < all.size() ? all[first].offset : 0;
   for (auto i = first; i < all.size(); ++i) {
     const auto end = all[i].end();
-    if (end - begin >= kPatchSize) {
+    if (end - begin >= patch_bytes) {
       return i - first + 1;
     }
     if (!goes_on_behind(all[i].instruction)) {
-      if (is_padding(function, all.back().end(), end, begin + kPatchSize)) {
+      if (is_padding(function, all.back().end(), end, begin + patch_bytes)) {
         return i - first + 1;
       }
       break;
@@ -202,20 +203,20 @@ std::optional<Address> MovedCode::moved_address(Address pc) const {
   return found == instructions.end() ? std::nullopt : std::optional(address + found->moved);
 }
 
-Result<MovedCode> relocate(const FunctionCode& function, Address destination) {
+Result<MovedCode> relocate(const FunctionCode& function, Address destination, std::size_t patch_bytes) {
   const auto all = sweep(function);
   if (!all) {
     return std::unexpected(all.error());
   }
   // An indirect call may only arrive at an endbr64, so that one stays where it is.
   const std::size_t first = !all->empty() && all->front().instruction.is_endbr64 ? 1 : 0;
-  const auto count = count_to_move(function, *all, first);
+  const auto count = count_to_move(function, *all, first, patch_bytes);
   if (!count) {
     return std::unexpected(count.error());
   }
   const auto to_move = std::span(*all).subspan(first, *count);
   const auto begin = to_move.front().offset;
-  const auto end = std::max(to_move.back().end(), begin + kPatchSize);
+  const auto end = std::max(to_move.back().end(), begin + patch_bytes);
 
   MovedCode moved;
   moved.patch = function.address + begin;

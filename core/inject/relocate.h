@@ -14,6 +14,9 @@ namespace memsnap {
 /// Bytes that a `jmp rel32` takes the place of.
 inline constexpr std::size_t kPatchSize = 5;
 
+/// Bytes that a breakpoint takes the place of.
+inline constexpr std::size_t kBreakpointSize = 1;
+
 /// A function whose first instructions shall make room for a patch.
 struct FunctionCode {
   Address address;  ///< at run time
@@ -35,7 +38,7 @@ struct MovedInstruction {
 /// The first instructions of a function as they read at another address, where they go on into the rest of it.
 struct MovedCode {
   Address patch;                 ///< where the first of them was: the function's start, or behind its endbr64
-  std::uint32_t patch_size = 0;  ///< bytes that nothing may run any more where they were: at least kPatchSize
+  std::uint32_t patch_size = 0;  ///< bytes that nothing may run any more where they were: at least those of the patch
   Address address;
   std::vector<std::byte> bytes;
   std::vector<MovedInstruction> instructions;  ///< ascending
@@ -47,7 +50,7 @@ struct MovedCode {
   std::optional<Address> moved_address(Address pc) const;
 };
 
-/// Moves as many of the first instructions as a patch of kPatchSize bytes covers to `destination`, so that they do what
+/// Moves as many of the first instructions as a patch of `patch_bytes` covers to `destination`, so that they do what
 /// they did: only the address they run at differs. A call among them leaves the return address that it always left.
 ///
 /// Errors: Code::unsupported with the reason and the address of the instruction that is it: bytes that are no
@@ -56,6 +59,6 @@ struct MovedCode {
 ///         to be moved; an operand out of reach from `destination`. Code that other functions jump into, or that is
 ///         found by a computed jump only, cannot be told.
 /// Source: Intel SDM, volume 2.
-Result<MovedCode> relocate(const FunctionCode& function, Address destination);
+Result<MovedCode> relocate(const FunctionCode& function, Address destination, std::size_t patch_bytes = kPatchSize);
 
 }  // namespace memsnap

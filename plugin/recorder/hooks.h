@@ -2,14 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "core/inject/hook_plan.h"
 #include "core/module.h"
-#include "plugin/debugger.h"
-#include "plugin/entry_points.h"
-#include "plugin/recorder/inferior_arena.h"
+#include "plugin/recorder/hook_planner.h"
 
 namespace memsnap {
 
@@ -19,28 +17,24 @@ struct Hook {
   std::string name;    ///< as in the symbol table
   std::string module;  ///< base name
   AddressRange module_range;
-  HookPlan plan;
-  bool in_place = false;
-};
-
-/// The recorder's code and data as they lie in the inferior.
-struct RecorderAddresses {
-  Address code;  ///< its image's first byte
-  Address code_end;
-  Address control;  ///< its layout::Control
-  Address hook;     ///< run-time addresses of the image's functions
-  Address hook_free;
-  Address hook_find_fde;
+  HookPlan plan;                           ///< how its calls are caught
+  std::optional<HookPlan> other;           ///< the other way to, once that was laid out
+  bool in_place = false;                   ///< whether they are
+  std::optional<BreakpointId> breakpoint;  ///< that catches them, where it is in place and that is its way
 };
 
 /// The hooks in one process: where they are, and how they come and go.
+///
+/// A jump is what a hook is. Where there can be none (the code is too short, or jumps into its own first instructions),
+/// or where it would be in the way of a breakpoint that the user has among those instructions, a breakpoint of ours
+/// catches the calls instead, and sends them the same way. That costs a stop each, but only of this one entry point.
 class Hooks {
  public:
   Hooks(Debugger& debugger, EntryPoints& entry_points, InferiorArena& arena, const RecorderAddresses& recorder)
-      : debugger_(debugger), entry_points_(entry_points), arena_(arena), recorder_(recorder) {}
+      : debugger_(debugger), entry_points_(entry_points), planner_(debugger, arena, recorder) {}
 
-  /// Code that belongs to nobody yet, for stubs.
-  void add_area(AddressRange range) { areas_.emplace_back(range); }
+  HookPlanner& planner() { return planner_; }
+  const HookPlanner& planner() const { return planner_; }
 
   /// Hooks all of a module, or nothing. `domains` gives the numbers that sites have. Threads that are in the bytes to
   /// be replaced are moved on. Errors: Code::unsupported with the entry point and the reason.
@@ -48,41 +42,36 @@ class Hooks {
   /// Forgets the hooks of modules that are no longer where they were.
   void drop_unmapped(const ModuleMap& modules);
 
+  /// Gets out of the way of breakpoints that the user has set meanwhile, and back where they are gone. Not while a
+  /// thread runs. Returns: whether anything changed. Errors: as of add_module; other hooks are as they should be.
+  Result<bool> adapt(const ModuleMap& modules, const ModuleTable& names, const std::vector<std::string>& domains);
+  /// Where a thread goes on that has hit a breakpoint at `address`; nullopt where that is not one of a hook.
+  std::optional<Address> stub_behind(Address address) const;
+
   /// Puts back what was taken out, or was never in place. Threads inside a hook go on there.
   Result<void> place_all();
   /// Puts every function's own bytes back.
   void remove_all();
+  /// Takes the breakpoints out of a process that is gone.
+  void forget_breakpoints();
 
   const std::vector<Hook>& hooks() const { return hooks_; }
-  void adopt(std::vector<Hook> hooks, std::vector<NearArea> areas);
-  const std::vector<NearArea>& areas() const { return areas_; }
-  /// Bytes mapped for stubs.
-  std::uint64_t mapped() const { return mapped_; }
+  void adopt(std::vector<Hook> hooks) { hooks_ = std::move(hooks); }
 
  private:
-  struct Function {
-    const EntryPointSpec* spec = nullptr;  // nullptr: the search for unwind information
-    std::string_view name;
-    std::uint64_t offset = 0;
-    std::uint64_t size = 0;
-    std::uint64_t room = 0;
-  };
-
-  Result<Hook> plan(const Function& function, const LoadedModule& module, const ElfFile& file, bool only_free,
-                    std::uint16_t domain);
-  Result<NearArea*> area_for(AddressRange code);
-  Result<void> check_breakpoints(const Hook& hook);
+  Result<Hook> make_hook(const HookableFunction& function, const LoadedModule& module, const ElfFile& file,
+                         std::uint16_t domain);
+  Result<void> check_code(const HookPlan& plan, const HookableFunction& function, const ElfFile& file);
   Result<void> move_threads(const std::vector<Hook*>& hooks);
-  Result<void> write_code(const Hook& hook);
   Result<void> place(std::vector<Hook*> hooks);
+  Result<void> place_one(Hook& hook);
+  void remove(Hook& hook);
+  Result<void> turn(Hook& hook, const ModuleMap& modules, const ModuleTable& names, std::uint16_t domain);
 
   Debugger& debugger_;
   EntryPoints& entry_points_;
-  InferiorArena& arena_;
-  RecorderAddresses recorder_;
-  std::vector<NearArea> areas_;
+  HookPlanner planner_;
   std::vector<Hook> hooks_;
-  std::uint64_t mapped_ = 0;
 };
 
 }  // namespace memsnap

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/recorder/layout.h"
+#include "core/symbols/symbolizer.h"
 #include "plugin/recorder/notes.h"
 
 namespace memsnap {
@@ -100,7 +101,7 @@ Result<void> Installation::install(const RecorderSettings& settings, const Modul
     return written;
   }
   hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_);
-  hooks_->add_area({addresses_.code + whole_pages(image_.bytes.size()), addresses_.code_end});
+  hooks_->planner().add_area({addresses_.code + whole_pages(image_.bytes.size()), addresses_.code_end});
   if (auto updated = update(modules, names); !updated) {
     hooks_->remove_all();
     return updated;
@@ -129,11 +130,20 @@ Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& n
   return write_notes();
 }
 
+Result<void> Installation::adapt(const ModuleMap& modules, const ModuleTable& names) {
+  const auto adapted = hooks_->adapt(modules, names, domains_);
+  if (!adapted) {
+    return std::unexpected(adapted.error());
+  }
+  return *adapted ? write_notes() : Result<void>();
+}
+
 Result<void> Installation::place_all() { return hooks_->place_all(); }
 
 Result<void> Installation::write_notes() {
-  RecorderNotes notes{addresses_, code_size_, domains_, hooks_->hooks(), {}, arena_.free(), modules_generation_};
-  for (const auto& area : hooks_->areas()) {
+  RecorderNotes notes{addresses_, code_size_, domains_, hooks_->hooks(), {}, {}, arena_.free(), modules_generation_};
+  notes.landings = hooks_->planner().landings();
+  for (const auto& area : hooks_->planner().areas()) {
     notes.areas.push_back({area.next(), area.range().end});
   }
   const auto text = to_text(notes);
@@ -155,24 +165,31 @@ Result<void> Installation::write_notes() {
   return set(offsetof(layout::Control, notes_size), std::uint64_t{text.size()});
 }
 
-// The Control that the hook of an entry point belongs to: jmp stub; movabs $site, %r11. Address 0 where it has no hook.
+// The Control that the hook of an entry point belongs to: jmp stub, by way of a landing or not; movabs $site, %r11.
+// Address 0 where it has no hook.
 Address Installation::control_behind(Address entry) {
   constexpr std::array kEndbr64 = {std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
   const auto read = [this](Address from, auto& to) {
     auto bytes = std::as_writable_bytes(std::span(&to, 1));
     return debugger_.memory().read(from, bytes) == bytes.size();
   };
-  std::array<std::byte, 9> code{};
-  if (!read(entry, code)) {
+  const auto behind_jump = [&](Address from) {
+    std::array<std::byte, kPatchSize> code{};
+    std::int32_t distance = 0;
+    if (!read(from, code) || code[0] != std::byte{0xe9}) {
+      return Address();
+    }
+    std::memcpy(&distance, &code[1], sizeof distance);
+    return Address{from.value + kPatchSize + static_cast<std::uint64_t>(std::int64_t{distance})};
+  };
+  std::array<std::byte, 4> first{};
+  if (!read(entry, first)) {
     return {};
   }
-  const std::size_t at = std::ranges::equal(kEndbr64, std::span(code).first(4)) ? 4 : 0;
-  if (code[at] != std::byte{0xe9}) {
-    return {};
+  auto stub = behind_jump(std::ranges::equal(kEndbr64, first) ? entry + first.size() : entry);
+  if (const auto further = behind_jump(stub)) {
+    stub = further;
   }
-  std::int32_t distance = 0;
-  std::memcpy(&distance, &code[at + 1], sizeof distance);
-  const Address stub{entry.value + at + 5 + static_cast<std::uint64_t>(std::int64_t{distance})};
   std::array<std::byte, 10> load{};
   layout::Site site{};
   Address site_address;
@@ -223,17 +240,21 @@ Result<void> Installation::read_notes(Address control_address) {
   modules_generation_ = notes->modules_generation;
   arena_.adopt(notes->arena);
   hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_);
-  std::vector<NearArea> areas;
   for (const auto& area : notes->areas) {
-    areas.emplace_back(area);
+    hooks_->planner().add_area(area);
   }
+  hooks_->planner().adopt_landings(std::move(notes->landings));
   for (auto& hook : notes->hooks) {
+    if (hook.plan.way == HookWay::breakpoint) {
+      unwatched_.push_back(demangle(hook.name));  // the breakpoint went with the debugger that had set it
+      continue;
+    }
     std::vector<std::byte> now(hook.plan.patched.size());
     hook.in_place =
         debugger_.memory().read(hook.plan.moved.patch, now) == now.size() && std::ranges::equal(now, hook.plan.patched);
     was_recording_ = was_recording_ || hook.in_place;
   }
-  hooks_->adopt(std::move(notes->hooks), std::move(areas));
+  hooks_->adopt(std::move(notes->hooks));
   return {};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -38,20 +39,28 @@ class Installation {
 
   /// Hooks what new modules have, and lets the recorder walk through them.
   Result<void> update(const ModuleMap& modules, const ModuleTable& names);
+  /// Gets out of the way of breakpoints that the user has set meanwhile.
+  Result<void> adapt(const ModuleMap& modules, const ModuleTable& names);
+  /// Where a thread goes on that has hit a breakpoint at `address`; nullopt where that is not one of a hook.
+  std::optional<Address> stub_behind(Address address) const { return hooks_->stub_behind(address); }
   /// Hooks again what is not hooked.
   Result<void> place_all();
   /// Puts back every byte of the program's code. The recorder stays mapped, for threads that are in it.
   void remove_all() { hooks_->remove_all(); }
+  /// For a process that is gone.
+  void forget_breakpoints() { hooks_->forget_breakpoints(); }
 
   /// Whether hooks were in place when find() found them.
   bool was_recording() const { return was_recording_; }
+  /// Entry points whose calls nobody caught between the last debugger and this one.
+  const std::vector<std::string>& unwatched() const { return unwatched_; }
   Address control() const { return addresses_.control; }
   Address code() const { return addresses_.code; }
   const std::vector<Hook>& hooks() const { return hooks_->hooks(); }
   /// By layout::Site::domain.
   const std::vector<std::string>& domains() const { return domains_; }
   /// Bytes of the inferior that were mapped from here.
-  std::uint64_t mapped() const { return code_size_ + arena_.mapped() + hooks_->mapped(); }
+  std::uint64_t mapped() const { return code_size_ + arena_.mapped() + hooks_->planner().mapped(); }
 
   /// Sets a field of the Control.
   template <typename T>
@@ -77,6 +86,7 @@ class Installation {
   std::uint64_t modules_generation_ = 0;
   AddressRange notes_;  // the memory that they are written to
   bool was_recording_ = false;
+  std::vector<std::string> unwatched_;
 };
 
 }  // namespace memsnap

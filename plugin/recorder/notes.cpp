@@ -41,6 +41,7 @@ Json json_of(const Hook& hook) {
   return {{"domain", hook.domain},
           {"name", hook.name},
           {"module", hook.module},
+          {"way", static_cast<unsigned>(plan.way)},
           {"range", json_of(hook.module_range)},
           {"entry", plan.entry.value},
           {"original", json_of_bytes(plan.original)},
@@ -59,6 +60,7 @@ Hook hook_of(const Json& json) {
   hook.module = json.at("module").get<std::string>();
   hook.module_range = range_of(json.at("range"));
   auto& plan = hook.plan;
+  plan.way = json.at("way").get<unsigned>() == 0 ? HookWay::jump : HookWay::breakpoint;
   plan.entry = {json.at("entry").get<std::uint64_t>()};
   read_bytes(json.at("original"), plan.original);
   read_bytes(json.at("patched"), plan.patched);
@@ -91,6 +93,10 @@ std::string to_text(const RecorderNotes& notes) {
   for (const auto& area : notes.areas) {
     json["areas"].push_back(json_of(area));
   }
+  json["landings"] = Json::array();
+  for (const auto& landing : notes.landings) {
+    json["landings"].push_back(json_of(landing));
+  }
   return json.dump();
 }
 
@@ -115,6 +121,9 @@ Result<RecorderNotes> notes_from_text(const std::string& text) {
     }
     for (const auto& area : json.at("areas")) {
       notes.areas.push_back(range_of(area));
+    }
+    for (const auto& landing : json.at("landings")) {
+      notes.landings.push_back(range_of(landing));
     }
     return notes;
   } catch (const Json::exception&) {

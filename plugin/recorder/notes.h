@@ -14,8 +14,9 @@ struct RecorderNotes {
   std::uint64_t code_size = 0;
   std::vector<std::string> domains;
   std::vector<Hook> hooks;
-  std::vector<AddressRange> areas;  ///< room left for stubs
-  AddressRange arena;               ///< room left for data
+  std::vector<AddressRange> areas;     ///< room left for stubs
+  std::vector<AddressRange> landings;  ///< memory for landings
+  AddressRange arena;                  ///< room left for data
   std::uint64_t modules_generation = 0;
 };
 

@@ -22,6 +22,7 @@ class Gdb : public Host {
   std::string break_at(const std::string& file, int line) const override {
     return "break " + file + ":" + std::to_string(line);
   }
+  std::string delete_breakpoints() const override { return "delete"; }
   std::string run(const Launch& launch) const override {
     return "run " + join(launch.arguments, " ") + " <" + launch.input + " >" + launch.output;
   }

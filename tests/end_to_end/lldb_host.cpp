@@ -42,6 +42,7 @@ class Lldb : public Host {
   std::string break_at(const std::string& file, int line) const override {
     return "breakpoint set -f " + file + " -l " + std::to_string(line);
   }
+  std::string delete_breakpoints() const override { return "breakpoint delete -f"; }
   std::string run(const Launch& launch) const override {
     return "process launch -i " + launch.input + " -o " + launch.output + " -e /dev/null -- " +
            join(launch.arguments, " ");

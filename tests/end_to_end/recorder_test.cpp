@@ -98,5 +98,65 @@ TEST_CASE("the debugger's own traceback passes through a hook, and breakpoints o
   CHECK(said.json(stats)["engine"] == "recorder");
 }
 
+// How the program's own entry point of this name is watched; the C library has one of that name too.
+std::string way_of(const nlohmann::json& status, const std::string& name) {
+  return status["domains"]["malloc"].value("own_malloc!" + name, "not at all");
+}
+
+TEST_CASE("a breakpoint among the first instructions of malloc stops the program, and every call is recorded",
+          "[engines]") {
+  const std::string source = "own_malloc.c";
+  Script script("own_malloc");
+  script.memsnap("start --engine recorder");
+  script.break_at("begun");
+  script.run();
+  const Step before = script.memsnap("status --json");
+  script.break_at_site("own_malloc.S", "second instruction");
+  const Step stop = script.cont();
+  const Step bent = script.memsnap("status --json");
+  const Step traceback = script.add("bt");
+  script.add(host().delete_breakpoints());
+  script.break_at("allocated");
+  script.cont();
+  const Step free_again = script.memsnap("status --json");
+  const Step first = script.memsnap("stats --limit 0 --json");
+  script.break_at_site("own_malloc.S", "second instruction");
+  script.break_at("finished");
+  for (int i = 0; i < 11; ++i) {
+    script.cont();
+  }
+  const Step second = script.memsnap("stats lineno now --limit 0 --json");
+  script.add(host().delete_breakpoints());
+  script.cont();
+  const Transcript said = script.play();
+
+  CHECK(way_of(said.json(before), "malloc") == "hook");
+  CHECK(way_of(said.json(before), "valloc") == "breakpoint");
+  CHECK(said[stop].text.find("own_malloc.S") != std::string::npos);
+  CHECK(way_of(said.json(bent), "malloc") == "breakpoint");
+  CHECK(said[traceback].text.find("main") != std::string::npos);
+  CHECK(way_of(said.json(free_again), "malloc") == "hook");
+  CHECK(charged(said.json(first), source, "malloc") == Charged{.size = 1000, .count = 10});
+  CHECK(charged(said.json(first), source, "valloc") == Charged{.size = 1000, .count = 10});
+  CHECK(charged(said.json(second), source, "again") == Charged{.size = 1000, .count = 10});
+  CHECK(said.exit_code() == 0);
+}
+
+TEST_CASE("a breakpoint among the first instructions of malloc that was there before is no obstacle", "[engines]") {
+  Script script("own_malloc");
+  script.break_at_site("own_malloc.S", "second instruction");
+  script.break_at("allocated");
+  script.memsnap("start --engine recorder");
+  for (int i = 0; i < 11; ++i) {
+    i == 0 ? script.run() : script.cont();
+  }
+  const Step status = script.memsnap("status --json");
+  const Step stats = script.memsnap("stats --limit 0 --json");
+  script.kill();
+  const Transcript said = script.play();
+  CHECK(way_of(said.json(status), "malloc") == "breakpoint");
+  CHECK(charged(said.json(stats), "own_malloc.c", "malloc") == Charged{.size = 1000, .count = 10});
+}
+
 }  // namespace
 }  // namespace memsnap::test

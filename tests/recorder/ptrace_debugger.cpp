@@ -282,6 +282,12 @@ std::optional<Address> PtraceDebugger::thread_pointer(OsThreadId thread) {
   return Address{tracee(thread).registers().fs_base};
 }
 
+std::vector<Address> PtraceDebugger::user_breakpoints(AddressRange range) {
+  std::vector<Address> inside;
+  std::ranges::copy_if(users_own_, std::back_inserter(inside), [&](Address each) { return range.contains(each); });
+  return inside;
+}
+
 Result<void> PtraceDebugger::set_pc(OsThreadId thread, Address pc) {
   auto registers = tracee(thread).registers();
   registers.rip = pc.value;

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "plugin/debugger.h"
@@ -57,6 +58,8 @@ class PtraceDebugger final : public Debugger {
   /// Who is told of what happens; must live as long as the process is debugged.
   void set_events(DebuggerEvents* events) { events_ = events; }
   void set_children(Children children) { children_ = children; }
+  /// Breakpoints that a user would have set. None is hit: they are only told of.
+  void set_user_breakpoints(std::vector<Address> addresses) { users_own_ = std::move(addresses); }
 
   // A process comes, and goes.
   /// Starts a program, which is then stopped at its first instruction.
@@ -105,7 +108,7 @@ class PtraceDebugger final : public Debugger {
   std::optional<std::uint64_t> read_register(OsThreadId thread, Register which) override;
   std::optional<Address> thread_pointer(OsThreadId thread) override;
   Result<void> set_pc(OsThreadId thread, Address pc) override;
-  std::vector<Address> user_breakpoints(AddressRange) override { return {}; }
+  std::vector<Address> user_breakpoints(AddressRange range) override;
   Result<void> add_symbols(const std::string&, Address) override { return {}; }
   void forget_symbols() override {}
   std::string source_path(const std::string& path) override { return path; }
@@ -179,6 +182,7 @@ class PtraceDebugger final : public Debugger {
   std::uint32_t last_breakpoint_ = 0;
   std::set<Address> wanted_;  // by run_to
   std::set<Address> loader_;  // where the dynamic loader tells of modules
+  std::vector<Address> users_own_;
   bool is_watching_ = false;
   std::string told_;
 };

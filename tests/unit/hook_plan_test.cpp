@@ -67,6 +67,47 @@ TEST_CASE("putting the original bytes back undoes a hook", "[unit][inject]") {
   }
 }
 
+TEST_CASE("a breakpoint needs the first instruction alone", "[unit][inject]") {
+  // push %rbp; call, which a jump could not replace; jmp to the second instruction
+  const auto bytes = code("55 e800100000 ebf9");
+  auto area = area_at(kNear);
+  auto request = request_for(bytes);
+  CHECK_FALSE(plan_hook(request, area));
+  request.way = HookWay::breakpoint;
+  const auto plan = plan_hook(request, area);
+  REQUIRE(plan);
+  CHECK(plan->way == HookWay::breakpoint);
+  CHECK(plan->moved.patch == kEntry);
+  CHECK(plan->moved.patch_size == 1);
+  CHECK(hex(plan->moved.bytes) == "55 e9 " + relative(kNear + 38, kEntry + 1));
+  CHECK_FALSE(plan->landing);
+}
+
+TEST_CASE("a jump to its landing is the same with a breakpoint in it", "[unit][inject]") {
+  for (const auto* digits : {"55 4889e5 53 c3", "f30f1efa 55 4889e5 53 c3"}) {
+    const auto bytes = code(digits);
+    auto request = request_for(bytes);
+    request.landing = breakpoint_proof_landing(patch_address(kEntry, bytes));
+    REQUIRE(request.landing);
+    auto area = area_at(kNear);
+    const auto plan = plan_hook(request, area);
+    REQUIRE(plan);
+    CHECK(hex(plan->patched) == "e9 cc cc cc cc");
+    CHECK(plan->landing == request.landing);
+    CHECK(hex(plan->patched).substr(3) == relative(plan->moved.patch + 5, *plan->landing));
+    CHECK(hex(plan->landing_bytes) == "e9 " + relative(*plan->landing + 5, plan->stub));
+  }
+  CHECK_FALSE(breakpoint_proof_landing({0x400000}));
+  CHECK(breakpoint_proof_landing({0x33333334}) == Address{5});
+}
+
+TEST_CASE("a landing that is out of the stub's reach is refused", "[unit][inject]") {
+  auto request = request_for(kPlain);
+  request.landing = breakpoint_proof_landing(kEntry);
+  auto area = area_at(kEntry + 0x60000000);
+  CHECK(plan_hook(request, area).error().message == "the area for its stub is out of reach");
+}
+
 TEST_CASE("hooks share an area until it is full", "[unit][inject]") {
   auto area = area_at(kNear, 48 + 42);
   const auto first = plan_hook(request_for(kPlain), area);

@@ -170,6 +170,7 @@ TEST_CASE("the recorder where it cannot be is an error that says why, and nothin
   memsnap.exit();
   CHECK(memsnap("start --engine recorder") == "memsnap: armed, 32 frames, engine recorder\n");
   memsnap.launch();
+  memsnap.session.on_modules_changed();  // told once, and no more for each module
   CHECK(memsnap.debugger.told == "memsnap: nothing is recorded: engine recorder cannot work here: nothing runs here\n");
   CHECK(memsnap("take") == "memsnap: engine recorder cannot work here: nothing runs here");
   CHECK(memsnap.debugger.breakpoints.empty());

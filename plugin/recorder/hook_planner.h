@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/elf/elf_file.h"
+#include "core/inject/hook_plan.h"
+#include "core/module.h"
+#include "plugin/debugger.h"
+#include "plugin/entry_points.h"
+#include "plugin/recorder/inferior_arena.h"
+
+namespace memsnap {
+
+/// The recorder's code and data as they lie in the inferior.
+struct RecorderAddresses {
+  Address code;  ///< its image's first byte
+  Address code_end;
+  Address control;  ///< its layout::Control
+  Address hook;     ///< run-time addresses of the image's functions
+  Address hook_free;
+  Address hook_find_fde;
+};
+
+/// A function to be hooked, as its module's file has it.
+struct HookableFunction {
+  const EntryPointSpec* spec = nullptr;  ///< nullptr: the search for unwind information
+  std::string_view name;
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  std::uint64_t room = 0;
+  bool only_free = false;  ///< takes a block, and calls no other entry point
+};
+
+/// All of a module that is hooked. Refers to `known`.
+std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known);
+
+/// Its code as the file has it, and what follows it up to the next symbol.
+std::vector<std::byte> hookable_code(const HookableFunction& function, const ElfFile& file);
+
+/// From a module's first mapped byte to its last.
+AddressRange range_of(const LoadedModule& module);
+
+/// Plans hooks, and lays out in the inferior what they need besides the patch itself: nothing of it is run yet.
+class HookPlanner {
+ public:
+  HookPlanner(Debugger& debugger, InferiorArena& arena, const RecorderAddresses& recorder)
+      : debugger_(debugger), arena_(arena), recorder_(recorder) {}
+
+  /// Room in which jumps into it cannot be bent by breakpoints (see breakpoint_proof_landing), for these functions;
+  /// does without where there is none.
+  void prepare(const LoadedModule& module, const ElfFile& file, const std::vector<HookableFunction>& functions);
+
+  /// Plans the hook of one function and writes its site, stub and moved code. `domain` is its layout::Site::domain.
+  /// Errors: as of plan_hook(), and what the debugger says.
+  Result<HookPlan> plan(const HookableFunction& function, const LoadedModule& module, const ElfFile& file, HookWay way,
+                        std::uint16_t domain);
+
+  /// Code that belongs to nobody yet, for stubs.
+  void add_area(AddressRange range) { areas_.emplace_back(range); }
+  const std::vector<NearArea>& areas() const { return areas_; }
+  /// Memory for landings.
+  const std::vector<AddressRange>& landings() const { return landings_; }
+  void adopt_landings(std::vector<AddressRange> landings) { landings_ = std::move(landings); }
+  /// Bytes mapped for stubs and landings.
+  std::uint64_t mapped() const { return mapped_; }
+
+ private:
+  Result<NearArea*> area_for(AddressRange code);
+  std::optional<Address> landing_for(Address patch) const;
+  Result<HookPlan> plan_in(HookRequest request, NearArea& area) const;
+  Result<void> write_code(const HookPlan& plan);
+
+  Debugger& debugger_;
+  InferiorArena& arena_;
+  const RecorderAddresses& recorder_;
+  std::vector<NearArea> areas_;
+  std::vector<AddressRange> landings_;
+  std::uint64_t mapped_ = 0;
+};
+
+}  // namespace memsnap
