@@ -56,6 +56,22 @@ std::set<std::uint64_t> StormBooks::records_under_way() const {
   return numbers;
 }
 
+std::set<std::size_t> StormBooks::take_old(Blocks& blocks) const {
+  std::set<std::size_t> before;
+  for (std::size_t thread = 0; thread < kStormThreads; ++thread) {
+    const auto& journal = storm_->journals[thread];
+    if (journal.call != kStormNone && take_if(blocks, journal.old_address, journal.old_size)) {
+      before.insert(thread);
+    }
+  }
+  return before;
+}
+
+bool StormBooks::take_new(Blocks& blocks, std::size_t thread) const {
+  const auto& journal = storm_->journals[thread];
+  return (journal.call == kStormAllocate || journal.call == kStormReallocate) && take_size(blocks, journal.new_size);
+}
+
 void StormBooks::check_part(Recorded& recorded) const {
   auto blocks = recorded.blocks();
   const auto count = blocks.size();
@@ -66,21 +82,16 @@ void StormBooks::check_part(Recorded& recorded) const {
       take_if(blocks, record.address, record.size);
     }
   }
-  std::uint64_t may_be_forgotten = 0;
-  for (const auto& journal : storm_->journals) {
-    if (journal.call == kStormNone) {
-      continue;
-    }
-    if (take_if(blocks, journal.old_address, journal.old_size)) {
-      ++may_be_forgotten;
-    } else if (journal.call != kStormFree) {
-      take_size(blocks, journal.new_size);
+  const auto before = take_old(blocks);
+  for (std::size_t thread = 0; thread < kStormThreads; ++thread) {
+    if (!before.contains(thread)) {
+      take_new(blocks, thread);
     }
   }
   CHECK(blocks.empty());
   const auto totals = recorded.totals();
   CHECK(totals.count <= count);
-  CHECK(totals.count + may_be_forgotten >= count);
+  CHECK(totals.count + before.size() >= count);
   CHECK(totals.missed_frees == 0);
   CHECK(recorded.not_recorded() == 0);
 }
@@ -107,19 +118,19 @@ void StormBooks::check(Recorded& recorded, const Base& base) const {
   }
   auto allocations = base.totals.allocations;
   auto frees = base.totals.frees;
-  for (const auto& journal : storm_->journals) {
-    if (journal.call == kStormNone) {
-      allocations += journal.allocations;
-      frees += journal.frees;
+  const auto before = take_old(blocks);
+  for (std::size_t thread = 0; thread < kStormThreads; ++thread) {
+    const auto& journal = storm_->journals[thread];
+    const bool is_under_way = journal.call != kStormNone;
+    allocations += is_under_way ? journal.allocations_before : journal.allocations;
+    frees += is_under_way ? journal.frees_before : journal.frees;
+    if (!is_under_way || before.contains(thread)) {
       continue;
     }
-    allocations += journal.allocations_before;
-    frees += journal.frees_before;
-    const bool has_old = journal.old_address != 0 && take_if(blocks, journal.old_address, journal.old_size);
-    const bool has_new = !has_old && journal.call != kStormFree && take_size(blocks, journal.new_size);
-    CHECK((journal.call != kStormReallocate || has_old || has_new));
+    const bool has_new = take_new(blocks, thread);
+    CHECK((journal.call != kStormReallocate || has_new));
     allocations += has_new ? 1 : 0;
-    frees += journal.old_address != 0 && !has_old ? 1 : 0;
+    frees += journal.old_address != 0 ? 1 : 0;
   }
   CHECK(blocks.empty());
   CHECK(totals.allocations == allocations);

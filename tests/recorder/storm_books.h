@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <set>
@@ -27,6 +28,11 @@ class StormBooks {
 
  private:
   std::set<std::uint64_t> records_under_way() const;  // by number
+  // Takes out the blocks that calls under way were given: returns whose are still there.
+  std::set<std::size_t> take_old(Blocks& blocks) const;
+  // Takes out the block that a thread's call under way gives, if it is there. After take_old: another thread may be
+  // freeing one of the same size.
+  bool take_new(Blocks& blocks, std::size_t thread) const;
 
   std::unique_ptr<storm> storm_;
 };

@@ -68,8 +68,12 @@ class Thread {
     return rounds == 0 || round < rounds;
   }
 
-  // Every size tells the thread that asked for it.
-  std::size_t random_size() { return (1 + random() % 400) * 8 + number_; }
+  // Tells the thread that asked for it, and comes again only when its blocks of that size are long gone.
+  std::size_t next_size() {
+    constexpr std::size_t kSizes = 1009;
+    sizes_ = sizes_ + 1 == kSizes ? 0 : sizes_ + 1;
+    return (1 + sizes_ * 377 % kSizes) * 8 + number_;
+  }
 
   void begin(storm_call call, std::size_t record, std::size_t new_size) {
     journal_.record = record;
@@ -100,7 +104,7 @@ class Thread {
       record = record + 1 == (number_ + 1) * kStormRecords ? number_ * kStormRecords : record + 1;
     }
     all.records[record].is_taken = 1;
-    const auto size = random_size();
+    const auto size = next_size();
     begin(kStormAllocate, record, size);
     void* block = nullptr;
     switch (random() % 3) {
@@ -147,7 +151,7 @@ class Thread {
   void change_one() {
     if (kept_count_ > 0) {
       const auto record = kept_[random() % kept_count_];
-      const auto size = random_size();
+      const auto size = next_size();
       begin(kStormReallocate, record, size);
       void* block = std::realloc(reinterpret_cast<void*>(all.records[record].address), size);
       end(record, block, size);
@@ -164,6 +168,7 @@ class Thread {
   std::size_t number_;
   storm_journal& journal_;
   std::uint64_t state_;
+  std::size_t sizes_ = 0;
   std::size_t kept_[kMostKept] = {};
   std::size_t kept_count_ = 0;
 };
