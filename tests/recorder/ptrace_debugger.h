@@ -158,6 +158,7 @@ class PtraceDebugger final : public Debugger {
   std::optional<Stop> stop_of_event(pid_t tid, int event, bool has_kept_child);
   std::optional<Stop> handle_trap(Tracee& thread);
   std::optional<Stop> stop_all();
+  void set_back(Tracee& thread);
   std::optional<Stop> step_once(Tracee& thread);
   std::optional<Stop> step_off_traps();
   std::optional<Stop> resume_all();

@@ -6,7 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <fstream>
 #include <stdexcept>
+#include <string>
+#include <string_view>
 
 #include "tests/recorder/ptrace_debugger.h"
 
@@ -29,6 +32,18 @@ class ThreadAtBreakpoint final : public StoppedThread {
  private:
   Tracee& thread_;
 };
+
+// Whether a signal is waiting for this very thread. Source: proc(5), /proc/pid/status.
+bool is_waiting(pid_t thread, int signal) {
+  std::ifstream status(fmt::format("/proc/{}/status", thread));
+  constexpr std::string_view kKey = "SigPnd:";
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(kKey)) {
+      return (std::stoull(line.substr(kKey.size()), nullptr, 16) >> (signal - 1) & 1) != 0;
+    }
+  }
+  return false;
+}
 
 OsThreadId id_of(const Tracee& thread) { return OsThreadId{static_cast<std::uint64_t>(thread.tid)}; }
 
@@ -266,15 +281,25 @@ std::optional<Stop> PtraceDebugger::stop_all() {
     thread.is_running = false;
     if (status.event() != 0) {
       handle_event(thread, status.event());
+      // One that was interrupted just behind a trap is told of it later, when it may be there no more.
+      if (const auto same = tracees_.find(tid); same != tracees_.end() && is_waiting(tid, SIGTRAP)) {
+        set_back(same->second);
+      }
     } else if (status.signal() != SIGTRAP) {
       thread.signal = status.signal();
-    } else if (auto registers = thread.registers(); traps_.contains({registers.rip - 1})) {
-      // It comes there again when it runs on.
-      --registers.rip;
-      thread.set_registers(registers);
+    } else {
+      set_back(thread);
     }
   }
   return std::nullopt;
+}
+
+// A thread that has executed a trap comes there again when it runs on.
+void PtraceDebugger::set_back(Tracee& thread) {
+  if (auto registers = thread.registers(); traps_.contains({registers.rip - 1})) {
+    --registers.rip;
+    thread.set_registers(registers);
+  }
 }
 
 std::optional<Stop> PtraceDebugger::step_once(Tracee& thread) {
@@ -302,6 +327,9 @@ std::optional<Stop> PtraceDebugger::step_once(Tracee& thread) {
       stepped = true;
     } else {
       now.signal = status.signal();
+      if (std::ranges::find(kFatal, now.signal) != kFatal.end()) {
+        stop = Stop{Stop::Kind::signal, id_of(now), {now.registers().rip}, now.signal};
+      }
     }
   }
   if (is_covered && pid_ != 0 && traps_.contains(at) && !traps_are_out_) {
