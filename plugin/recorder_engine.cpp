@@ -50,6 +50,7 @@ RecorderEngine::RecorderEngine(Debugger& debugger, Recording& recording, EntryPo
       tables_(tables),
       settings_(settings),
       installation_(debugger, entry_points, tables),
+      stub_symbols_(debugger, tables),
       known_control_(control) {}
 
 Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
@@ -69,6 +70,7 @@ Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
   if (auto updated = installation_.update(modules_, recording_.modules); !updated) {
     remark_ = updated.error().message;
   }
+  stub_symbols_.tell(installation_.hooks(), modules_);
   watch_start_and_exit();
   return {};
 }
@@ -126,6 +128,7 @@ void RecorderEngine::tell_symbols() {
   if (const auto file = recorder_symbol_file(); !file.empty()) {
     static_cast<void>(debugger_.add_symbols(file, installation_.code()));
   }
+  stub_symbols_.tell(installation_.hooks(), modules_);
 }
 
 // The books go with the process: they are read a last time where it ends. Not in a process that was attached to, which
@@ -176,6 +179,7 @@ void RecorderEngine::breakpoints_changed() {
   if (auto adapted = installation_.adapt(modules_, recording_.modules); !adapted) {
     remark_ = adapted.error().message;
   }
+  stub_symbols_.tell(installation_.hooks(), modules_);
 }
 
 void RecorderEngine::breakpoint_hit(Address address, StoppedThread& thread) {

@@ -11,6 +11,7 @@
 #include "plugin/engine.h"
 #include "plugin/entry_points.h"
 #include "plugin/recorder/installation.h"
+#include "plugin/recorder/stub_symbols.h"
 #include "plugin/recording.h"
 #include "plugin/unwind_tables.h"
 
@@ -76,6 +77,7 @@ class RecorderEngine final : public Engine {
   UnwindTables& tables_;
   RecorderSettings settings_;
   Installation installation_;
+  StubSymbols stub_symbols_;
   Address known_control_;
   bool is_installed_ = false;
   bool goes_on_ = false;

@@ -25,9 +25,9 @@ Json json_of_bytes(const Bytes& bytes) {
   return json;
 }
 
-template <std::size_t N>
-void read_bytes(const Json& json, std::array<std::byte, N>& bytes) {
-  for (std::size_t i = 0; i < N; ++i) {
+template <typename Bytes>
+void read_bytes(const Json& json, Bytes& bytes) {
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
     bytes.at(i) = static_cast<std::byte>(json.at(i).get<unsigned>());
   }
 }
@@ -50,6 +50,7 @@ Json json_of(const Hook& hook) {
           {"patch", plan.moved.patch.value},
           {"patch_size", plan.moved.patch_size},
           {"moved", plan.moved.address.value},
+          {"moved_bytes", json_of_bytes(plan.moved.bytes)},
           {"instructions", std::move(moved)}};
 }
 
@@ -68,6 +69,8 @@ Hook hook_of(const Json& json) {
   plan.moved.patch = {json.at("patch").get<std::uint64_t>()};
   plan.moved.patch_size = json.at("patch_size").get<std::uint32_t>();
   plan.moved.address = {json.at("moved").get<std::uint64_t>()};
+  plan.moved.bytes.resize(json.at("moved_bytes").size());
+  read_bytes(json.at("moved_bytes"), plan.moved.bytes);
   for (const auto& pair : json.at("instructions")) {
     plan.moved.instructions.push_back({pair.at(0).get<std::uint32_t>(), pair.at(1).get<std::uint32_t>()});
   }
