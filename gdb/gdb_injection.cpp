@@ -133,6 +133,9 @@ Result<Address> GdbDebugger::allocate(std::size_t size, Protection protection, s
   if (!native_) {
     return fail(Code::unsupported, injection_obstacle());
   }
+  if (const auto obstacle = local_system_call_obstacle(pid_); !obstacle.empty()) {
+    return fail(Code::unsupported, obstacle);
+  }
   const auto instruction = find_system_call(local_mappings(pid_), local_memory_);
   if (!instruction) {
     return fail(Code::unsupported, "the process has no instruction to call the kernel with");

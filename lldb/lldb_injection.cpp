@@ -57,6 +57,9 @@ Result<Address> LldbDebugger::allocate(std::size_t size, Protection protection, 
   if (pid == 0) {
     return fail(Code::unsupported, injection_obstacle());
   }
+  if (const auto obstacle = local_system_call_obstacle(pid); !obstacle.empty()) {
+    return fail(Code::unsupported, obstacle);
+  }
   const auto instruction = find_system_call(local_mappings(pid), memory());
   if (!instruction) {
     return fail(Code::unsupported, "the process has no instruction to call the kernel with");

@@ -95,8 +95,10 @@ bool is_cxx_library(std::string_view path) {
   return name.starts_with("libstdc++.so") || name.starts_with("libc++.so") || name.starts_with("libc++abi.so");
 }
 
+AddressRange code_of(const ElfSymbol& symbol) { return {{symbol.value}, {symbol.value + symbol.size}}; }
+
 void add_once(std::vector<AddressRange>& ranges, const ElfSymbol& symbol) {
-  const AddressRange code{{symbol.value}, {symbol.value + symbol.size}};
+  const auto code = code_of(symbol);
   if (std::ranges::find(ranges, code) == ranges.end()) {
     ranges.push_back(code);
   }
@@ -120,6 +122,10 @@ void note_run_time(const ElfSymbol& symbol, ModuleEntryPoints& found) {
     add_once(found.find_fde, symbol);
   } else if (symbol.name == "_exit" && symbol.is_global) {
     add_once(found.exits, symbol);
+  } else if (symbol.name == "prctl" && symbol.is_global) {
+    found.prctl = code_of(symbol);
+  } else if (symbol.name == "syscall" && symbol.is_global) {
+    found.syscall = code_of(symbol);
   } else if (symbol.name == "gnu_get_libc_version" || symbol.name == "__libc_setup_tls") {  // shared; linked in
     found.c_library = CLibrary::gnu;
   } else if (symbol.name == "__init_tp" || symbol.name == "__libc_start_init") {
@@ -191,6 +197,9 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
       }
     }
     found.init_array = file.init_array();
+  } else {
+    found.prctl = {};
+    found.syscall = {};
   }
   for (const auto& [offset, entry] : by_offset) {
     found.entry_points.push_back({known_entry_points()[entry.first], offset, entry.second, entry.second + kPadding});

@@ -50,6 +50,8 @@ struct ModuleEntryPoints {
   std::vector<AddressRange> operator_new;  ///< code of `operator new`s that are not entry points
   std::vector<AddressRange> find_fde;      ///< code of the C++ run time's search for unwind information
   std::vector<AddressRange> exits;         ///< code of the functions that end the process
+  AddressRange prctl;                      ///< of a C library: the functions by which a process
+  AddressRange syscall;                    ///< comes to put a filter of system calls on itself
   CLibrary c_library = CLibrary::none;
   std::uint64_t init_array = 0;  ///< of a C library: as ElfFile::init_array
 };

@@ -6,6 +6,8 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <compare>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -13,6 +15,32 @@
 #include "core/elf/elf_file.h"
 
 namespace memsnap {
+namespace {
+
+// What a thread may not ask of the kernel. Source: proc(5), /proc/pid/status.
+struct Seccomp {
+  bool is_strict = false;
+  int filters = 0;
+
+  auto operator<=>(const Seccomp&) const = default;
+};
+
+Seccomp seccomp_of(const std::string& status_file) {
+  std::ifstream status(status_file);
+  Seccomp seccomp;
+  for (std::string line; std::getline(status, line);) {
+    const auto value = [&line] { return std::atoi(line.c_str() + line.find(':') + 1); };
+    if (line.starts_with("Seccomp:")) {
+      const auto mode = value();
+      seccomp = {mode == 1, mode == 2 ? 1 : 0};
+    } else if (line.starts_with("Seccomp_filters:")) {  // since Linux 5.9
+      seccomp.filters = value();
+    }
+  }
+  return seccomp;
+}
+
+}  // namespace
 
 std::vector<Mapping> local_mappings(pid_t pid) {
   // Each line: begin-end permissions offset device inode path
@@ -142,7 +170,18 @@ std::vector<OsThreadId> local_threads(pid_t pid) {
 
 std::string local_injection_obstacle(pid_t pid) {
   const auto program = ElfFile::open(fmt::format("/proc/{}/exe", pid));
-  return program ? std::string() : "its program is not one for x86-64";
+  return program ? local_system_call_obstacle(pid) : "its program is not one for x86-64";
+}
+
+std::string local_system_call_obstacle(pid_t pid) {
+  const auto ours = seccomp_of("/proc/self/status");
+  for (const auto thread : local_threads(pid)) {
+    const auto its = seccomp_of(fmt::format("/proc/{}/task/{}/status", pid, static_cast<std::uint64_t>(thread)));
+    if (its > ours) {
+      return "the process filters its system calls (seccomp), and could be killed for the recorder's";
+    }
+  }
+  return {};
 }
 
 std::string local_program_instance(pid_t pid) {

@@ -73,6 +73,10 @@ std::vector<OsThreadId> local_threads(pid_t pid);
 /// Why code for x86-64 cannot be put into a process on this machine; empty where it can.
 std::string local_injection_obstacle(pid_t pid);
 
+/// Why a thread of a process on this machine may not survive a system call that it is made to do: it has filters
+/// (seccomp) beside those that it shares with this process. Empty where nothing is known against it.
+std::string local_system_call_obstacle(pid_t pid);
+
 /// The name that a thread of a process on this machine has; empty where it cannot be read.
 std::string local_thread_name(pid_t pid, OsThreadId thread);
 

@@ -15,6 +15,7 @@ struct RecorderImage {
   std::uint64_t hook = 0;           ///< of entry points that give a block, or call others
   std::uint64_t hook_free = 0;      ///< of those that only take one back
   std::uint64_t hook_find_fde = 0;  ///< of the C++ run time's search for unwind information
+  std::uint64_t hook_filter = 0;    ///< of prctl and syscall
   std::uint64_t control = 0;        ///< the word that must hold the Control's address
   std::uint64_t unwind_begin = 0;   ///< .eh_frame
   std::uint64_t unwind_end = 0;

@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 1;
+inline constexpr std::uint32_t kVersion = 2;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 
@@ -285,6 +285,9 @@ struct ThreadSlot {
 };
 inline constexpr std::size_t kThreadSlots = 16384;
 
+/// A system call that the recorder makes. Of what a process has forbidden itself, even an attempt may end it.
+enum class Denied : std::uint8_t { mmap, munmap, futex, getpid, gettid, arch_prctl, count };
+
 /// The head of the recorder's data.
 struct Control {
   std::uint64_t magic;
@@ -314,8 +317,10 @@ struct Control {
   std::uint32_t thread_count;         ///< states made
   std::uint32_t thread_index;         ///< ThreadState::index given out last
   std::uint32_t process;              ///< 0, or the number of the process that it was made in
-  std::uint32_t thread_lock;
-  std::uint64_t mapped;                  ///< bytes that the recorder mapped by itself
+  std::uint32_t denied;               ///< system calls that the process has forbidden itself: a bit for each Denied
+  std::uint64_t mapped;               ///< bytes that the recorder mapped by itself
+  std::uint64_t reserve;              ///< memory for when it can map no more: what is left of it
+  std::uint64_t reserve_end;
   std::uint64_t not_recorded[kReasons];  ///< where there was no ThreadState
   alignas(64) std::int64_t live;         ///< bytes, about: what threads have added up
   alignas(64) std::uint32_t origin_count;

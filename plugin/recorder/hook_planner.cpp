@@ -55,10 +55,16 @@ std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known)
     const bool only_free = entry.spec.kind == CallKind::free && one_free;
     functions.push_back({&entry.spec, entry.spec.name, entry.offset, entry.size, entry.room, only_free});
   }
+  const auto add = [&functions](std::string_view name, AddressRange code, HookPurpose purpose) {
+    if (const auto size = code.end - code.begin; size != 0) {
+      functions.push_back({nullptr, name, code.begin.value, size, size, false, purpose});
+    }
+  };
   for (const auto& code : known.find_fde) {
-    const auto size = code.end - code.begin;
-    functions.push_back({nullptr, "_Unwind_Find_FDE", code.begin.value, size, size, false});
+    add("_Unwind_Find_FDE", code, HookPurpose::find_fde);
   }
+  add("prctl", known.prctl, HookPurpose::prctl);
+  add("syscall", known.syscall, HookPurpose::syscall);
   return functions;
 }
 
@@ -66,6 +72,9 @@ void HookPlanner::prepare(const LoadedModule& module, const ElfFile& file,
                           const std::vector<HookableFunction>& functions) {
   AddressRange wanted;
   for (const auto& function : functions) {
+    if (!function.is_needed()) {
+      continue;
+    }
     const auto patch = patch_address({function.offset + module.bias}, hookable_code(function, file));
     const auto landing = breakpoint_proof_landing(patch);
     if (!landing) {
@@ -145,8 +154,10 @@ Result<HookPlan> HookPlanner::plan(const HookableFunction& function, const Loade
   if (!site_address) {
     return std::unexpected(site_address.error());
   }
-  auto to = recorder_.hook_find_fde;
+  auto to = function.purpose == HookPurpose::find_fde ? recorder_.hook_find_fde : recorder_.hook_filter;
   layout::Site site{};
+  // What stands before the arguments of prctl.
+  site.pointer = function.purpose == HookPurpose::syscall ? 1 : 0;
   if (function.spec != nullptr) {
     to = function.only_free ? recorder_.hook_free : recorder_.hook;
     site.kind = site_kind(function.spec->kind);

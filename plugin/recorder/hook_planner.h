@@ -24,16 +24,29 @@ struct RecorderAddresses {
   Address hook;     ///< run-time addresses of the image's functions
   Address hook_free;
   Address hook_find_fde;
+  Address hook_filter;
+};
+
+/// What a function that is hooked is for.
+enum class HookPurpose : std::uint8_t {
+  entry_point,  ///< of an allocator
+  find_fde,     ///< the C++ run time's search for unwind information
+  prctl,        ///< a filter of system calls may come by it
+  syscall,      ///< or by this
 };
 
 /// A function to be hooked, as its module's file has it.
 struct HookableFunction {
-  const EntryPointSpec* spec = nullptr;  ///< nullptr: the search for unwind information
+  const EntryPointSpec* spec = nullptr;  ///< nullptr where it is no entry point
   std::string_view name;
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
   std::uint64_t room = 0;
   bool only_free = false;  ///< takes a block, and calls no other entry point
+  HookPurpose purpose = HookPurpose::entry_point;
+
+  /// Whether recording is not right without it. Most programs put no filter on themselves.
+  bool is_needed() const { return purpose != HookPurpose::prctl && purpose != HookPurpose::syscall; }
 };
 
 /// All of a module that is hooked. Refers to `known`.

@@ -89,6 +89,9 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
       domains.push_back(domain);
     }
     auto hook = make_hook(function, module, *file, domain.empty() ? 0 : number_of(domain, domains));
+    if (!hook && !function.is_needed()) {
+      continue;
+    }
     if (!hook) {
       return cannot_be_hooked(function.name, module_name, hook.error());
     }

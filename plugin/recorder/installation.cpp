@@ -54,8 +54,13 @@ Result<void> Installation::map_code(const ModuleMap& modules) {
     return std::unexpected(code.error());
   }
   static_cast<void>(modules);
-  addresses_ = {
-      *code, *code + code_size_, {}, *code + image_.hook, *code + image_.hook_free, *code + image_.hook_find_fde};
+  addresses_ = {.code = *code,
+                .code_end = *code + code_size_,
+                .control = {},
+                .hook = *code + image_.hook,
+                .hook_free = *code + image_.hook_free,
+                .hook_find_fde = *code + image_.hook_find_fde,
+                .hook_filter = *code + image_.hook_filter};
   return debugger_.write(*code, image_.bytes);
 }
 

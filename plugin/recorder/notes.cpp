@@ -83,7 +83,7 @@ std::string to_text(const RecorderNotes& notes) {
   const auto& at = notes.addresses;
   Json json = {{"code", json_of(AddressRange{at.code, at.code_end})},
                {"control", at.control.value},
-               {"functions", {at.hook.value, at.hook_free.value, at.hook_find_fde.value}},
+               {"functions", {at.hook.value, at.hook_free.value, at.hook_find_fde.value, at.hook_filter.value}},
                {"code_size", notes.code_size},
                {"domains", notes.domains},
                {"arena", json_of(notes.arena)},
@@ -114,7 +114,8 @@ Result<RecorderNotes> notes_from_text(const std::string& text) {
                        {json.at("control").get<std::uint64_t>()},
                        {functions.at(0).get<std::uint64_t>()},
                        {functions.at(1).get<std::uint64_t>()},
-                       {functions.at(2).get<std::uint64_t>()}};
+                       {functions.at(2).get<std::uint64_t>()},
+                       {functions.at(3).get<std::uint64_t>()}};
     notes.code_size = json.at("code_size").get<std::uint64_t>();
     notes.domains = json.at("domains").get<std::vector<std::string>>();
     notes.arena = range_of(json.at("arena"));

@@ -11,8 +11,8 @@
 
 namespace memsnap {
 
-/// Lets the debugger's own tracebacks pass through what was laid out for hooks. The debugger wants files for it: they are
-/// kept to the end of the debugger, where they are deleted.
+/// Lets the debugger's own tracebacks pass through what was laid out for hooks. The debugger wants files for it: they
+/// are kept to the end of the debugger, where they are deleted.
 class StubSymbols {
  public:
   StubSymbols(Debugger& debugger, UnwindTables& tables) : debugger_(debugger), tables_(tables) {}

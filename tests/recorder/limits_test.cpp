@@ -1,5 +1,8 @@
 // Programs that leave the recorder little of what it wants.
 
+#include <cstddef>
+#include <utility>
+
 #include "tests/catch.h"
 #include "tests/recorder/recorded.h"
 
@@ -39,18 +42,54 @@ TEST_CASE("where the recorder gets no more memory the program goes on, and what 
 }
 
 TEST_CASE("a program that allows itself few system calls is recorded and lives", "[recorder]") {
+  using layout::Denied;
+  const auto bits = [](const std::vector<Denied>& calls) {
+    std::uint32_t all = 0;
+    for (const auto call : calls) {
+      all |= 1U << static_cast<unsigned>(call);
+    }
+    return all;
+  };
+  const auto some = bits({Denied::getpid, Denied::gettid, Denied::arch_prctl});
+  const auto all = some | bits({Denied::mmap, Denied::munmap, Denied::futex});
+  const std::vector<std::pair<std::string, std::uint32_t>> filters = {
+      {"seccomp", some}, {"roundabout", some}, {"fewer", all}, {"syscall", all}, {"strict", all}};
+  for (const auto& [filter, denied] : filters) {
+    INFO(filter);
+    Recorded recorded;
+    recorded.launch("limits", {filter});
+    const auto checkpoint = recorded.debugger.find_function("checkpoint");
+    recorded.run_to(checkpoint);
+    const auto before = recorded.totals();
+    const auto control = recorded.engine().control().value;
+    CHECK(recorded.read<std::uint32_t>(control + offsetof(layout::Control, denied)) == denied);
+    recorded.run_to(checkpoint);
+    const auto full = recorded.totals();
+    CHECK(full.count == before.count + kBlocks);
+    CHECK(full.size == before.size + kBlocks * kSize);
+    // Each depth of the stack is a traceback of its own, whole or as long as was asked for.
+    const auto now = recorded.engine().now();
+    REQUIRE(now.has_value());
+    for (const auto& count : now->counts) {
+      CHECK(recorded.session.recording().tracebacks.get(count.origin.traceback).end != TracebackEnd::no_unwind_info);
+    }
+    recorded.run_to(checkpoint);
+    CHECK(recorded.totals().count == before.count);
+    CHECK(recorded.not_recorded() == 0);
+    recorded.run_to_end();
+  }
+}
+
+TEST_CASE("what forbids itself system calls before the recorder comes is left alone", "[recorder]") {
   Recorded recorded;
-  recorded.launch("limits", {"seccomp"});
+  recorded.debugger.launch(recorded_program("limits"), {"fewer"}, {});
   const auto checkpoint = recorded.debugger.find_function("checkpoint");
   recorded.run_to(checkpoint);
-  const auto before = recorded.totals();
+  const auto started = recorded.session.start({.frames = 32, .engine = "recorder"});
+  REQUIRE_FALSE(started.has_value());
+  CHECK(started.error().message.find("seccomp") != std::string::npos);
   recorded.run_to(checkpoint);
-  const auto full = recorded.totals();
-  CHECK(full.count == before.count + kBlocks);
-  CHECK(full.size == before.size + kBlocks * kSize);
   recorded.run_to(checkpoint);
-  CHECK(recorded.totals().count == before.count);
-  CHECK(recorded.not_recorded() == 0);
   recorded.run_to_end();
 }
 

@@ -30,18 +30,20 @@ inline bool try_lock(Shard& shard, std::uint32_t number) {
          holder == number;
 }
 
-[[gnu::noinline]] inline bool wait_for_lock(Shard& shard, std::uint32_t number) {
-  constexpr int kSpins = 200;
+[[gnu::noinline]] inline bool wait_for_lock(const Control& control, Shard& shard, std::uint32_t number) {
+  const int most_spins = is_denied(control, Denied::futex) ? 5000 : 200;
   constexpr int kWaits = 2000;
   constexpr std::int64_t kNanoseconds = 200'000;
   for (int waits = 0; waits < kWaits; ++waits) {
-    for (int spins = 0; spins < kSpins; ++spins) {
+    for (int spins = 0; spins < most_spins; ++spins) {
       if (__atomic_load_n(&shard.lock, __ATOMIC_RELAXED) == 0 && try_lock(shard, number)) {
         return true;
       }
       asm volatile("pause");
     }
-    wait_on(address_of(&shard.lock), __atomic_load_n(&shard.lock, __ATOMIC_RELAXED), kNanoseconds);
+    if (!is_denied(control, Denied::futex)) {
+      wait_on(address_of(&shard.lock), __atomic_load_n(&shard.lock, __ATOMIC_RELAXED), kNanoseconds);
+    }
   }
   return false;
 }
@@ -59,7 +61,7 @@ inline bool try_lock(Shard& shard, std::uint32_t number) {
 
 /// Takes the lock for state `number`. False where its holder does not let go: it does not run any more.
 inline bool lock(Control& control, Shard& shard, std::uint32_t number) {
-  if (!try_lock(shard, number) && !wait_for_lock(shard, number)) [[unlikely]] {
+  if (!try_lock(shard, number) && !wait_for_lock(control, shard, number)) [[unlikely]] {
     return false;
   }
   if (shard.generation != control.generation) [[unlikely]] {

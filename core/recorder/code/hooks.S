@@ -144,6 +144,24 @@ function memsnap_hook_find_fde
   jmp *(%r11)
 end_function memsnap_hook_find_fde
 
+# prctl and syscall of the C library: by which a process forbids itself system calls, the recorder's among them.
+function memsnap_hook_filter
+  cmp $22, %edi  # PR_SET_SECCOMP
+  je 1f
+  cmp $157, %edi  # SYS_prctl
+  je 1f
+  cmp $317, %edi  # SYS_seccomp
+  je 1f
+  jmp *(%r11)
+1:
+  save_arguments
+  call memsnap_filter
+  restore_arguments
+  mov kRax(%rsp), %rax
+  drop_call
+  jmp *(%r11)
+end_function memsnap_hook_filter
+
   # Where the debugger puts the Control's address: the code has no data of its own, and the process never writes this.
   .section .rodata, "a", @progbits
   .globl memsnap_control

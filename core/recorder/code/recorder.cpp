@@ -2,6 +2,7 @@
 // process: no C library, no data of its own, no relocations. hooks.S calls what is extern "C" here.
 
 #include "core/recorder/code/call.h"
+#include "core/recorder/code/filters.h"
 #include "core/recorder/code/origins.h"
 
 namespace memsnap::recorder {
@@ -458,6 +459,30 @@ extern "C" {
     const Busy busy(*state);
     free_block(call->control(), *state, *call, call->argument(call->site->pointer));
   }
+}
+
+// Before a filter of system calls is in force: the last moment for what it denies. Should the process not get its
+// filter, this does no harm.
+[[gnu::visibility("hidden")]] void memsnap_filter(Call* call) {
+  auto& control = call->control();
+  const auto denied = about_to_deny(control, *call) & ~control.denied;
+  if (denied == 0) {
+    return;
+  }
+  if ((denied >> static_cast<unsigned>(Denied::mmap) & 1) != 0) {
+    make_reserve(control);
+  }
+  if (auto* state = thread_state(control); state != nullptr && state->busy == 0) {
+    // Finds out how far the stack reaches.
+    const Busy busy(*state);
+    WalkedFrame innermost{};
+    innermost.pc = *at<const std::uint64_t>(call->stack);
+    innermost.sp = call->stack + sizeof(std::uint64_t);
+    innermost.rbp = call->rbp;
+    forget_walks(*state);
+    walk(control, *state, innermost, kMostFrames);
+  }
+  __atomic_fetch_or(&control.denied, denied, __ATOMIC_RELAXED);
 }
 
 // The Control's address, from hooks.S.

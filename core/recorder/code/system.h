@@ -42,20 +42,44 @@ inline constexpr std::uint64_t kPage = 4096;
 
 inline std::uint64_t whole_pages(std::uint64_t bytes) { return (bytes + kPage - 1) & ~(kPage - 1); }
 
+/// Whether the process has forbidden itself a call (see filters.h).
+inline bool is_denied(const Control& control, Denied call) {
+  return (__atomic_load_n(&control.denied, __ATOMIC_RELAXED) >> static_cast<unsigned>(call) & 1) != 0;
+}
+
+inline constexpr std::uint64_t kReadWrite = 3;
+inline constexpr std::uint64_t kPrivateAnonymous = 0x22;
+
+inline std::uint64_t ask_for_memory(std::uint64_t size) {
+  const auto result = kernel(Call6::mmap, 0, size, kReadWrite, kPrivateAnonymous, ~std::uint64_t{0}, 0);
+  return result < 0 && result > -4096 ? 0 : static_cast<std::uint64_t>(result);
+}
+
+inline std::uint64_t take_from_reserve(Control& control, std::uint64_t size) {
+  auto begin = __atomic_load_n(&control.reserve, __ATOMIC_RELAXED);
+  do {
+    if (control.reserve_end - begin < size) {
+      return 0;
+    }
+  } while (
+      !__atomic_compare_exchange_n(&control.reserve, &begin, begin + size, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  return begin;
+}
+
 /// Zeroed memory of our own, in whole pages; 0 where there is none.
 inline std::uint64_t map(Control& control, std::uint64_t bytes) {
-  constexpr std::uint64_t kReadWrite = 3;
-  constexpr std::uint64_t kPrivateAnonymous = 0x22;
   const auto size = whole_pages(bytes);
-  const auto result = kernel(Call6::mmap, 0, size, kReadWrite, kPrivateAnonymous, ~std::uint64_t{0}, 0);
-  if (result < 0 && result > -4096) {
-    return 0;
+  const auto address = is_denied(control, Denied::mmap) ? take_from_reserve(control, size) : ask_for_memory(size);
+  if (address != 0) {
+    __atomic_fetch_add(&control.mapped, size, __ATOMIC_RELAXED);
   }
-  __atomic_fetch_add(&control.mapped, size, __ATOMIC_RELAXED);
-  return static_cast<std::uint64_t>(result);
+  return address;
 }
 
 inline void unmap(Control& control, std::uint64_t address, std::uint64_t bytes) {
+  if (is_denied(control, Denied::munmap)) {
+    return;
+  }
   const auto size = whole_pages(bytes);
   kernel(Call6::munmap, address, size);
   __atomic_fetch_sub(&control.mapped, size, __ATOMIC_RELAXED);
@@ -66,20 +90,28 @@ struct Timeout {
   std::int64_t nanoseconds;
 };
 
-/// Waits on a word, not longer than `nanoseconds`; false where the word cannot be read. The one waiting call that every
-/// program with threads is allowed to make.
+inline constexpr std::uint64_t kWaitPrivate = 128;
+
+/// Waits on a word, not longer than `nanoseconds`. Returns: whether the word could be read. The one waiting call that
+/// every program with threads is allowed to make.
 inline bool wait_on(std::uint64_t word, std::uint32_t value, std::int64_t nanoseconds) {
-  constexpr std::uint64_t kWaitPrivate = 128;
-  constexpr long kFault = -14;
+  constexpr long kInterrupted = -4;
+  constexpr long kOtherValue = -11;
+  constexpr long kTimedOut = -110;
   const Timeout timeout{0, nanoseconds};
-  return kernel(Call6::futex, word, kWaitPrivate, value, address_of(&timeout)) != kFault;
+  const auto result = kernel(Call6::futex, word, kWaitPrivate, value, address_of(&timeout));
+  // Any other error may be one that a filter of system calls makes up, and says nothing of the word.
+  return result == 0 || result == kInterrupted || result == kOtherValue || result == kTimedOut;
 }
 
-/// Whether the page that `address` lies in can be read.
-inline bool is_readable(std::uint64_t address) { return wait_on(address & ~std::uint64_t{3}, 0, 0); }
+/// Whether the page that `address` lies in can be read. False, too, where that cannot be asked.
+inline bool is_readable(const Control& control, std::uint64_t address) {
+  return !is_denied(control, Denied::futex) && wait_on(address & ~std::uint64_t{3}, 0, 0);
+}
+
+inline constexpr std::uint64_t kGetFs = 0x1003;  // ARCH_GET_FS
 
 [[gnu::noinline]] inline std::uint64_t ask_thread_pointer() {
-  constexpr std::uint64_t kGetFs = 0x1003;
   std::uint64_t base = 0;
   kernel(Call6::arch_prctl, kGetFs, address_of(&base));
   return base;
@@ -87,10 +119,16 @@ inline bool is_readable(std::uint64_t address) { return wait_on(address & ~std::
 
 /// The fs base: the same for all calls of one thread, another one for each thread that runs.
 inline std::uint64_t thread_pointer(const Control& control) {
-  if (control.has_fsbase == 0) [[unlikely]] {
-    return ask_thread_pointer();
-  }
   std::uint64_t base = 0;
+  if (control.has_fsbase == 0) [[unlikely]] {
+    if (!is_denied(control, Denied::arch_prctl)) {
+      return ask_thread_pointer();
+    }
+    // Both C libraries, and so the ABI (ELF Handling For Thread-Local Storage, 3.4.6), keep it in the word it points
+    // to.
+    asm volatile("mov %%fs:0, %0" : "=r"(base));
+    return base;
+  }
   asm volatile("rdfsbase %0" : "=r"(base));
   return base;
 }

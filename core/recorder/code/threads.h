@@ -195,10 +195,10 @@ inline std::uint32_t tid_of(const Control& control, std::uint64_t pointer) {
   state.index = __atomic_add_fetch(&control.thread_index, 1, __ATOMIC_RELAXED);
   state.tid = tid_of(control, pointer);
   if (state.tid == 0) {
-    state.tid = static_cast<std::uint32_t>(kernel(Call6::gettid));
+    state.tid = is_denied(control, Denied::gettid) ? 0 : static_cast<std::uint32_t>(kernel(Call6::gettid));
   }
   std::uint32_t none = 0;
-  if (control.process == 0) {
+  if (control.process == 0 && !is_denied(control, Denied::getpid)) {
     __atomic_compare_exchange_n(&control.process, &none, static_cast<std::uint32_t>(kernel(Call6::getpid)), false,
                                 __ATOMIC_RELAXED, __ATOMIC_RELAXED);
   }
@@ -211,7 +211,9 @@ inline std::uint32_t tid_of(const Control& control, std::uint64_t pointer) {
 }
 
 [[gnu::noinline]] inline void another_tid(Control& control, ThreadState& state, std::uint32_t tid) {
-  const auto process = static_cast<std::uint32_t>(kernel(Call6::getpid));
+  // Where that cannot be asked: a process that may not even do that has no children.
+  const auto process =
+      is_denied(control, Denied::getpid) ? control.process : static_cast<std::uint32_t>(kernel(Call6::getpid));
   if (process != control.process) {
     control.process = process;
     enter_child(control, state);

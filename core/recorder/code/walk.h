@@ -22,13 +22,28 @@ inline constexpr std::uint64_t kSavedRip = 168;
 inline constexpr std::size_t kAhead = 32;
 static_assert(kWalked >= 2 * (kMostFrames + kAhead));
 
-[[gnu::noinline]] inline bool find_range(ThreadState& state, std::uint64_t address) {
-  // A walk goes on upwards a page or so at a time; what lies further off is another stack.
-  constexpr std::uint64_t kNear = 64 * kPage;
+/// A walk goes on upwards a page or so at a time; what lies further off is another stack.
+inline constexpr std::uint64_t kNear = 64 * kPage;
+
+/// Whether a page lies between `here`, on the stack in use, and what is known of it: that needs no asking.
+inline bool is_between(ThreadState& state, std::uint64_t here, std::uint64_t page) {
+  for (auto& range : state.stack_ranges) {
+    if (range.end != 0 && page >= here && page < range.begin && range.begin - here <= kNear) {
+      range.begin = page;
+      return true;
+    }
+  }
+  return page == here;
+}
+
+[[gnu::noinline]] inline bool find_range(const Control& control, ThreadState& state, std::uint64_t address) {
   const auto page = address & ~(kPage - 1);
+  if (is_denied(control, Denied::futex)) [[unlikely]] {
+    return is_between(state, address_of(__builtin_frame_address(0)) & ~(kPage - 1), page);
+  }
   for (auto& range : state.stack_ranges) {
     if (range.end != 0 && page >= range.end && page - range.end < kNear) {
-      while (range.end <= page && is_readable(range.end)) {
+      while (range.end <= page && is_readable(control, range.end)) {
         range.end += kPage;
       }
       if (page < range.end) {
@@ -36,7 +51,7 @@ static_assert(kWalked >= 2 * (kMostFrames + kAhead));
       }
     }
     if (range.end != 0 && page < range.begin && range.begin - page <= kNear) {
-      while (range.begin > page && is_readable(range.begin - kPage)) {
+      while (range.begin > page && is_readable(control, range.begin - kPage)) {
         range.begin -= kPage;
       }
       if (page >= range.begin) {
@@ -44,7 +59,7 @@ static_assert(kWalked >= 2 * (kMostFrames + kAhead));
       }
     }
   }
-  if (!is_readable(page)) {
+  if (!is_readable(control, page)) {
     return false;
   }
   state.stack_ranges[state.stack_range_next++ % kStackRanges] = {page, page + kPage};
@@ -52,19 +67,19 @@ static_assert(kWalked >= 2 * (kMostFrames + kAhead));
 }
 
 /// Whether the aligned word at `address` can be read.
-inline bool readable(ThreadState& state, std::uint64_t address) {
+inline bool readable(const Control& control, ThreadState& state, std::uint64_t address) {
   for (const auto& range : state.stack_ranges) {
     if (address - range.begin < range.end - range.begin && range.end - address >= sizeof(std::uint64_t)) {
       return true;
     }
   }
   constexpr auto kLast = sizeof(std::uint64_t) - 1;
-  return find_range(state, address) &&
-         ((address & (kPage - 1)) <= kPage - sizeof(std::uint64_t) || find_range(state, address + kLast));
+  return find_range(control, state, address) &&
+         ((address & (kPage - 1)) <= kPage - sizeof(std::uint64_t) || find_range(control, state, address + kLast));
 }
 
-inline bool word(ThreadState& state, std::uint64_t address, std::uint64_t& value) {
-  if (!readable(state, address)) {
+inline bool word(const Control& control, ThreadState& state, std::uint64_t address, std::uint64_t& value) {
+  if (!readable(control, state, address)) {
     return false;
   }
   __builtin_memcpy(&value, at<const void>(address), sizeof value);
@@ -112,7 +127,7 @@ class Walker {
   // After a guess nothing says that this is a stack that is in use: what was readable once may be unmapped.
   bool is_there(std::uint64_t address) {
     const auto page = address & ~(kPage - 1);
-    if (page != there_ && is_readable(page)) {
+    if (page != there_ && is_readable(control_, page)) {
       there_ = page;
     }
     return page == there_;
@@ -122,7 +137,7 @@ class Walker {
     if (guesses_ && !(is_there(address) && is_there(address + sizeof value - 1))) {
       return false;
     }
-    return recorder::word(state_, address, value);
+    return recorder::word(control_, state_, address, value);
   }
 
   std::uint16_t enter(const WalkedFrame& frame, std::uint64_t cfa, std::uint32_t row, WalkedFrame& caller) {
