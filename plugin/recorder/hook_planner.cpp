@@ -1,7 +1,9 @@
 #include "plugin/recorder/hook_planner.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <span>
+#include <tuple>
 
 #include "core/inject/placement.h"
 #include "core/recorder/layout.h"
@@ -35,6 +37,24 @@ layout::SiteKind site_kind(CallKind kind) {
 
 std::vector<std::byte> hookable_code(const HookableFunction& function, const ElfFile& file) {
   return file.loaded_bytes({{function.offset}, {function.offset + function.room}});
+}
+
+bool passes_on(const HookableFunction& function, const ModuleEntryPoints& known, const ElfFile& file) {
+  // jmp, by a distance of one byte
+  constexpr std::byte kShortJump{0xeb};
+  constexpr std::uint64_t kShortJumpSize = 2;
+  const auto code = hookable_code(function, file);
+  if (function.spec == nullptr || code.size() < kShortJumpSize || code[0] != kShortJump) {
+    return false;
+  }
+  const auto distance = static_cast<std::int8_t>(std::to_integer<std::uint8_t>(code[1]));
+  const auto target = function.offset + kShortJumpSize + static_cast<std::uint64_t>(std::int64_t{distance});
+  const auto arguments = [](const EntryPointSpec& spec) {
+    return std::tie(spec.domain, spec.kind, spec.pointer, spec.size, spec.count);
+  };
+  return target != function.offset && std::ranges::any_of(known.entry_points, [&](const EntryPoint& other) {
+           return other.offset == target && arguments(other.spec) == arguments(*function.spec);
+         });
 }
 
 AddressRange range_of(const LoadedModule& module) {

@@ -55,6 +55,10 @@ std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known)
 /// Its code as the file has it, and what follows it up to the next symbol.
 std::vector<std::byte> hookable_code(const HookableFunction& function, const ElfFile& file);
 
+/// Whether it is nothing but a jump, too short for a hook, to another entry point of its module that takes the same
+/// arguments: linkers make one of two so. What comes to it is recorded there.
+bool passes_on(const HookableFunction& function, const ModuleEntryPoints& known, const ElfFile& file);
+
 /// From a module's first mapped byte to its last.
 AddressRange range_of(const LoadedModule& module);
 

@@ -70,7 +70,8 @@ Result<Hook> Hooks::make_hook(const HookableFunction& function, const LoadedModu
 }
 
 Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, std::vector<std::string>& domains) {
-  const auto functions = hookable_functions(entry_points_.of(module.id));
+  const auto& known = entry_points_.of(module.id);
+  auto functions = hookable_functions(known);
   const auto module_range = range_of(module);
   const auto is_there = [&](const Hook& hook) { return hook.module_range == module_range; };
   if (functions.empty() || std::ranges::any_of(hooks_, is_there)) {
@@ -80,6 +81,7 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
   if (!file) {
     return std::unexpected(file.error());
   }
+  std::erase_if(functions, [&](const HookableFunction& function) { return passes_on(function, known, *file); });
   planner_.prepare(module, *file, functions);
   const std::string module_name(base_name(names.path));
   std::vector<Hook> planned;

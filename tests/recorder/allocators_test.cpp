@@ -93,6 +93,23 @@ TEST_CASE("in a storm of threads on a preloaded allocator every stop shows the b
   }
 }
 
+TEST_CASE("an entry point too short for a hook is recorded where it jumps to", "[recorder]") {
+  Recorded recorded;
+  recorded.launch("short_jump");
+  recorded.run_to("checkpoint");
+  const auto before = recorded.totals();
+  recorded.run_to("checkpoint");
+  CHECK(recorded.totals().size - before.size == 60);
+  recorded.run_to("checkpoint");
+  const auto after = recorded.totals();
+  CHECK(after.size - before.size == 30);
+  CHECK(after.frees - before.frees == 2);
+  const auto report = recorded.engine().report();
+  CHECK(report.remark.empty());
+  CHECK(std::ranges::all_of(report.entry_points, [](const WatchedEntryPoint& each) { return each.how == "hook"; }));
+  recorded.run_to_end();
+}
+
 TEST_CASE("an exception that leaves a hooked operator new is caught, and what comes later is recorded", "[recorder]") {
   for (const auto& preload : preloads()) {
     // mimalloc's own does not throw: it is built as C, and aborts.
