@@ -76,8 +76,13 @@ InferiorState GdbDebugger::state() {
 
 bool GdbDebugger::was_launched() { return !inferior().attr("was_attached").cast<bool>(); }
 
+// Asked at each command too, which the user may give while another inferior is selected than ours.
 std::string GdbDebugger::program_instance() {
-  choose_inferior();
+  const auto known = inferior();
+  const bool is_ours = known.attr("num").cast<int>() == inferior_number_;
+  if (!is_ours || known.attr("pid").cast<int>() == 0) {
+    choose_inferior();
+  }
   return native_ ? local_program_instance(pid_) : std::string();
 }
 

@@ -28,6 +28,9 @@ constexpr std::array<std::string_view, layout::kReasons> kReasonTexts = {
 
 constexpr std::uint32_t kMostEpochs = 0xffff;
 
+constexpr std::string_view kLost =
+    "the process is gone, and what it recorded with it; 'memsnap take' before it is killed keeps it";
+
 bool overlap(AddressRange left, AddressRange right) { return left.begin < right.end && right.begin < left.end; }
 
 bool overlap(const LoadedModule& left, const LoadedModule& right) {
@@ -376,10 +379,7 @@ Snapshot RecorderEngine::snapshot_of(const RecordedBooks& books) {
 
 Result<Snapshot> RecorderEngine::now() {
   if (is_gone_) {
-    return last_
-               ? Result<Snapshot>(last_->snapshot)
-               : fail(Code::no_process,
-                      "the process is gone, and what it recorded with it; 'memsnap take' before it is killed keeps it");
+    return last_ ? Result<Snapshot>(last_->snapshot) : fail(Code::no_process, std::string(kLost));
   }
   const auto books = read_books();
   if (!books) {
@@ -478,7 +478,9 @@ EngineReport RecorderEngine::report_of(const RecordedBooks* books) const {
 
 EngineReport RecorderEngine::report() {
   if (is_gone_) {
-    return last_ ? last_->report : EngineReport();
+    EngineReport lost;
+    lost.remark = is_installed_ ? kLost : std::string_view();
+    return last_ ? last_->report : lost;
   }
   const auto books = read_books();
   return report_of(books ? &*books : nullptr);

@@ -10,6 +10,8 @@
 namespace memsnap {
 namespace {
 
+constexpr std::string_view kNoAllocator =
+    "no allocator found in this program; no module of it has malloc or another known entry point";
 constexpr std::string_view kBreakpointCost = "each allocator call stops the program twice, for 0.3 to 1 ms each";
 
 }  // namespace
@@ -74,6 +76,9 @@ std::string Session::remark() const {
   if (failure_) {
     return failure_->message;
   }
+  if (engine_ && process_is_gone_ && !engine_->has_entry_points()) {
+    return std::string(kNoAllocator);
+  }
   return why_breakpoint_.empty() ? std::string() : fmt::format("engine breakpoint, as {}", why_breakpoint_);
 }
 
@@ -95,6 +100,28 @@ Result<void> Session::stop() {
   return debugger_.watch_modules(false);
 }
 
+// A process that nothing has told us of: one that was attached to after arming, or that has called exec and is stopped
+// before any of the new program's code.
+Result<void> Session::notice_process() {
+  if (debugger_.state() != InferiorState::stopped) {
+    return {};
+  }
+  if (process_is_gone_) {
+    return begin(false);
+  }
+  if (debugger_.program_instance() != program_instance_) {
+    on_modules_changed();
+  }
+  return {};
+}
+
+Engine* Session::engine_or_null() {
+  if (wanted_) {
+    static_cast<void>(notice_process());
+  }
+  return engine_.get();
+}
+
 Result<Engine*> Session::engine() {
   if (!wanted_) {
     return fail(Code::not_tracing, debugger_.state() == InferiorState::none
@@ -105,11 +132,8 @@ Result<Engine*> Session::engine() {
   if (state == InferiorState::running) {
     return fail(Code::running, "the process is running; interrupt it first");
   }
-  if (process_is_gone_ && state == InferiorState::stopped) {
-    // Attached to after arming: nothing told us yet.
-    if (auto begun = begin(false); !begun) {
-      return std::unexpected(begun.error());
-    }
+  if (auto noticed = notice_process(); !noticed) {
+    return std::unexpected(noticed.error());
   }
   if (failure_) {
     return std::unexpected(*failure_);
@@ -117,10 +141,8 @@ Result<Engine*> Session::engine() {
   if (!engine_) {
     return fail(Code::no_process, "no process; tracing is armed and begins with the next run");
   }
-  if (!process_is_gone_ && !engine_->has_entry_points()) {
-    return fail(Code::not_found,
-                "no allocator found in this program; no module of it has malloc or another known entry "
-                "point");
+  if (!engine_->has_entry_points()) {
+    return fail(Code::not_found, std::string(kNoAllocator));
   }
   return engine_.get();
 }

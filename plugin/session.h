@@ -50,7 +50,7 @@ class Session final : public DebuggerEvents {
   /// Code::running where there is nothing that could be read now; the message says what to do.
   Result<Engine*> engine();
   /// The same for reading status: nullptr where there is none.
-  Engine* engine_or_null() { return engine_.get(); }
+  Engine* engine_or_null();
   /// What the user should know about the choice of the engine; empty mostly.
   std::string remark() const;
 
@@ -76,6 +76,7 @@ class Session final : public DebuggerEvents {
   void on_process_gone() override;
 
  private:
+  Result<void> notice_process();
   Result<void> begin(bool from_process_start);
   Result<void> read_modules();
   void make_recorder();

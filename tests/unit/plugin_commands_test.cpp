@@ -280,6 +280,27 @@ TEST_CASE("after an exec nothing of the old program is live", "[unit]") {
   CHECK_FALSE(memsnap.debugger.has_breakpoint(FakeProgram::in(FakeProgram::grow)));
 }
 
+TEST_CASE("an exec that nothing has told of yet is seen by the next command", "[unit]") {
+  Traced memsnap;
+  memsnap.debugger.instance = "two";
+  memsnap.debugger.mapped = {memsnap.program.program};
+  CHECK(memsnap("status").find("\ncount: 0\n") != std::string::npos);
+  CHECK(memsnap("stats now") ==
+        "memsnap: no allocator found in this program; no module of it has malloc or another known entry point");
+}
+
+TEST_CASE("after the exit of a program without an allocator that is what is told", "[unit]") {
+  Plugin memsnap;
+  memsnap("start");
+  memsnap.launch();
+  memsnap.debugger.mapped = {memsnap.program.program};
+  memsnap.session.on_modules_changed();
+  memsnap.exit();
+  CHECK(memsnap("take") ==
+        "memsnap: no allocator found in this program; no module of it has malloc or another known entry point");
+  CHECK(memsnap("status").find("no allocator found") != std::string::npos);
+}
+
 TEST_CASE("a process that was attached to after arming is traced from the first command on", "[unit]") {
   Plugin memsnap;
   memsnap("start");
