@@ -7,6 +7,7 @@
 #include "tests/end_to_end/attach_target.h"
 #include "tests/end_to_end/script.h"
 #include "tests/end_to_end/tables.h"
+#include "tests/end_to_end/text.h"
 
 namespace memsnap::test {
 namespace {
@@ -156,6 +157,44 @@ TEST_CASE("a breakpoint among the first instructions of malloc that was there be
   const Transcript said = script.play();
   CHECK(way_of(said.json(status), "malloc") == "breakpoint");
   CHECK(charged(said.json(stats), "own_malloc.c", "malloc") == Charged{.size = 1000, .count = 10});
+}
+
+TEST_CASE("a program that forbids itself the recorder's system calls is recorded, and ends as ever", "[engines]") {
+  for (const std::string filter : {"fewer", "roundabout", "strict"}) {
+    INFO(filter);
+    Script script(target("recorded/recorded_limits"));
+    script.memsnap("start --engine recorder");
+    script.break_at("checkpoint");
+    script.run_with(filter);
+    script.memsnap("take");
+    script.cont();
+    const Step full = script.memsnap("status --json");
+    const Step diff = script.memsnap("diff lineno 1 now --json");
+    script.cont();
+    script.cont();
+    const Transcript said = script.play();
+    CHECK(said.json(full)["not_recorded"] == 0);
+    CHECK(said.json(diff)["total"]["count_diff"] == 200'000);
+    CHECK(said.exit_code() == 0);
+  }
+}
+
+TEST_CASE("a process that has forbidden itself system calls is not made to do any", "[engines]") {
+  Script script(target("recorded/recorded_limits"));
+  script.break_at("checkpoint");
+  script.run_with("fewer");
+  const Step recorder = script.memsnap("start --engine recorder");
+  const Step any = script.memsnap("start");
+  script.memsnap("stop");
+  script.cont();
+  script.cont();
+  script.cont();
+  const Transcript said = script.play();
+  CHECK(said[recorder].error);
+  CHECK(said[recorder].text.find("seccomp") != std::string::npos);
+  CHECK(said[any].text.starts_with("memsnap: tracing, 32 frames, engine breakpoint\n"));
+  CHECK(said[any].text.find("seccomp") != std::string::npos);
+  CHECK(said.exit_code() == 0);
 }
 
 }  // namespace
