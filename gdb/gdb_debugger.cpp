@@ -80,7 +80,7 @@ bool GdbDebugger::was_launched() { return !inferior().attr("was_attached").cast<
 std::string GdbDebugger::program_instance() {
   const auto known = inferior();
   const bool is_ours = known.attr("num").cast<int>() == inferior_number_;
-  if (!is_ours || known.attr("pid").cast<int>() == 0) {
+  if (!is_ours || pid_ == 0 || known.attr("pid").cast<int>() != pid_) {
     choose_inferior();
   }
   return native_ ? local_program_instance(pid_) : std::string();
