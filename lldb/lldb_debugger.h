@@ -28,6 +28,9 @@ class LldbDebugger final : public Debugger, private MemoryReader {
     bool is_dead = false;  ///< removed, but not yet deleted
   };
 
+  /// All breakpoints of ours have this name.
+  static constexpr const char* kBreakpointName = "memsnap";
+
   explicit LldbDebugger(lldb::SBDebugger debugger);
   ~LldbDebugger() override;
 
@@ -68,9 +71,6 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   class Thread;
 
  private:
-  /// All breakpoints of ours have this name.
-  static constexpr const char* kBreakpointName = "memsnap";
-
   /// A module's path and an address as its file counts: what stays when the process is another.
   using Place = std::pair<std::string, std::uint64_t>;
   struct Breakpoint {
@@ -84,7 +84,6 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   lldb::SBProcess process();
   bool is_local();
   pid_t local_pid();
-  bool shows_old_frames();
   bool write_below_breakpoints(Address address, std::span<const std::byte> bytes);
   std::vector<Address> breakpoint_locations(AddressRange range, bool with_ours);
   void read_frames();

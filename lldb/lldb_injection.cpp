@@ -2,14 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdlib>
 #include <iterator>
-#include <string_view>
 
 #include "core/elf/elf_file.h"
 #include "lldb/debug_server.h"
@@ -26,20 +22,7 @@ pid_t LldbDebugger::local_pid() {
   return local_ ? static_cast<pid_t>(process().GetProcessID()) : 0;
 }
 
-// At a terminal LLDB 22 may show the next stop with the frames of the one where code was put in. LLDB 14 does not, and
-// neither of them where commands wait for the process.
-bool LldbDebugger::shows_old_frames() {
-  constexpr std::string_view kVersion = "lldb version ";
-  const std::string_view text = lldb::SBDebugger::GetVersionString();
-  const auto at = text.find(kVersion);
-  const auto major = at == std::string_view::npos ? 0 : std::strtol(text.data() + at + kVersion.size(), nullptr, 10);
-  return isatty(STDIN_FILENO) != 0 && major > 14;
-}
-
 std::string LldbDebugger::injection_obstacle() {
-  if (shows_old_frames()) {
-    return "this version of LLDB shows wrong frames at a terminal once code was put into the process";
-  }
   const auto pid = local_pid();
   return pid != 0 ? local_injection_obstacle(pid) : "the process does not run on this machine";
 }

@@ -9,9 +9,11 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "lldb/lldb_debugger.h"
+#include "lldb/resume.h"
 #include "plugin/command.h"
 #include "plugin/session.h"
 
@@ -25,6 +27,8 @@ struct Plugin {
   Session session{debugger};
   // Commands come on the thread that reads them, breakpoints on the one that handles events.
   std::recursive_mutex mutex;
+  // The one that gave the last command.
+  std::thread::id command_thread;
 
   /// Tells the session where the process it knew is gone. Returns whether it was.
   bool notice_process_end() {
@@ -72,6 +76,9 @@ bool on_breakpoint(void* baton, lldb::SBProcess&, lldb::SBThread& thread, lldb::
     if (plugin != nullptr) {
       const std::scoped_lock lock(plugin->mutex);
       handle_hit(*plugin, hook, thread);
+      // Where commands wait for the process, it is the thread that gives them which handles the events.
+      return std::this_thread::get_id() != plugin->command_thread &&
+             resume_in_callback(thread, LldbDebugger::kBreakpointName, hook.kind == LldbDebugger::Hook::Kind::modules);
     }
   } catch (...) {
     // Nothing to tell it to; the call is one that was not recorded.
@@ -120,6 +127,7 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
       words.emplace_back(*word);
     }
     const std::scoped_lock lock(plugin_.mutex);
+    plugin_.command_thread = std::this_thread::get_id();
     const bool is_running = plugin_.debugger.state() == InferiorState::running;
     if (!is_running) {
       plugin_.notice_process_end();
