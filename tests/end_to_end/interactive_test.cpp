@@ -24,6 +24,13 @@ class Typist {
     terminal_.expect(wanted);
     terminal_.expect(host().prompt());
   }
+  /// Arms tracing with this run's engine.
+  void start() {
+    type("memsnap start 10" + (engine() == "auto" ? "" : " --engine " + engine()),
+         "memsnap: armed, 10 frames, engine " + engine());
+  }
+  /// Fails where it is not this run's engine that records.
+  void expect_engine() { type("memsnap status", "engine: " + engine_at_work()); }
   Pty& terminal() { return terminal_; }
   int quit() {
     terminal_.type("quit\n");
@@ -37,13 +44,16 @@ class Typist {
 TEST_CASE("a session is typed at a terminal") {
   Typist typist("waste_memory");
   typist.type(host().load_plugin(), "\n");
-  typist.type("memsnap start 10", "memsnap: armed, 10 frames, engine auto");
+  typist.start();
   typist.type(host().break_at("run"), "Breakpoint ");
   typist.type(host().break_at("finished"), "Breakpoint ");
   typist.type("run 1", "deep_values;");
+  typist.type("bt", "rounds=1) at");
+  typist.expect_engine();
   typist.type("memsnap take before", "Snapshot #1 'before': size=71.0 KiB, count=1");
   typist.type("memsnap take one two", "memsnap: one word too many");
   typist.type("continue", "void finished() {}");
+  typist.type("bt", "main");
   typist.type("memsnap take after", "Snapshot #2 'after'");
   typist.type("memsnap diff", "count=100 (+100), average=100 B");
   typist.type("memsnap traceback", "in MyObject::MyObject()");
@@ -54,13 +64,17 @@ TEST_CASE("a session is typed at a terminal") {
 TEST_CASE("Ctrl-C stops a traced program, and the session goes on") {
   Typist typist("attach");
   typist.type(host().load_plugin(), "\n");
-  typist.type("memsnap start 10", "memsnap: armed");
-  typist.terminal().type("run\n");
-  typist.terminal().expect("ready");
-  typist.terminal().type("\x03");
-  typist.terminal().expect(host().prompt());
-  typist.type("memsnap take", "Snapshot #1 '1': size=700 B, count=10, average=70 B");
-  typist.type("kill", "\n");
+  typist.start();
+  for (const std::string number : {"1", "2"}) {  // runs
+    typist.terminal().type("run\n");
+    typist.terminal().expect("ready");
+    typist.terminal().type("\x03");
+    typist.terminal().expect(host().prompt());
+    typist.type("bt", "main");
+    typist.expect_engine();
+    typist.type("memsnap take", "Snapshot #" + number + " '" + number + "': size=700 B, count=10, average=70 B");
+    typist.type("kill", "\n");
+  }
   typist.type("memsnap stats", "attach.c:");
   CHECK(typist.quit() == 0);
 }
