@@ -51,7 +51,7 @@ bool GdbDebugger::is_current_inferior() {
 bool GdbDebugger::has_live_process() {
   const auto current = gdb_.attr("selected_inferior")();
   const bool is_ours = inferior_number_ == 0 || current.attr("num").cast<int>() == inferior_number_;
-  return is_ours && current.attr("pid").cast<int>() != 0;
+  return is_ours && current.attr("pid").cast<int>() != 0 && !is_core(current);
 }
 
 bool GdbDebugger::is_native() {
@@ -61,9 +61,10 @@ bool GdbDebugger::is_native() {
 
 InferiorState GdbDebugger::state() {
   const auto current = gdb_.attr("selected_inferior")();
-  const auto connection = current.attr("connection");
-  if (current.attr("pid").cast<int>() == 0 || connection.is_none() ||
-      connection.attr("type").cast<std::string>() == "core") {
+  if (is_core(current)) {
+    return InferiorState::core;
+  }
+  if (current.attr("pid").cast<int>() == 0 || current.attr("connection").is_none()) {
     return InferiorState::none;
   }
   for (const auto thread : current.attr("threads")()) {
@@ -83,15 +84,17 @@ std::string GdbDebugger::program_instance() {
   if (!is_ours || pid_ == 0 || known.attr("pid").cast<int>() != pid_) {
     choose_inferior();
   }
+  if (is_core(inferior())) {
+    return core_instance();
+  }
   return native_ ? local_program_instance(pid_) : std::string();
 }
 
 std::vector<MappedModule> GdbDebugger::modules() {
   choose_inferior();
-  if (!native_) {
-    return {};
-  }
-  auto modules = local_modules_.read(pid_);
+  auto modules = is_core(inferior()) ? core_file_modules()
+                 : native_           ? local_modules_.read(pid_)
+                                     : std::vector<MappedModule>();
   for (const auto objfile : gdb_.attr("objfiles")()) {
     const auto owner = objfile.attr("owner");
     if (owner.is_none()) {
@@ -104,6 +107,12 @@ std::vector<MappedModule> GdbDebugger::modules() {
     }
   }
   return modules;
+}
+
+std::uint64_t GdbDebugger::read_frame_register(const py::object& frame, Register which) {
+  const auto value = frame.attr("read_register")(kRegisterNames[static_cast<std::size_t>(which)]);
+  // rsp and rbp are typed as pointers and others as signed numbers.
+  return py::int_(value).attr("__and__")(~std::uint64_t{0}).cast<std::uint64_t>();
 }
 
 std::size_t GdbDebugger::read(Address address, std::span<std::byte> into) {
@@ -162,7 +171,10 @@ ThreadLabel GdbDebugger::thread_label(OsThreadId id) {
   for (const auto thread : inferior().attr("threads")()) {
     const py::tuple ptid = thread.attr("ptid");
     if (ptid[1].cast<std::uint64_t>() == static_cast<std::uint64_t>(id)) {
-      const auto name = native_ ? local_thread_name(pid_, id) : py::str(thread.attr("name")).cast<std::string>();
+      const auto known = thread.attr("name");
+      const auto name = native_           ? local_thread_name(pid_, id)
+                        : known.is_none() ? std::string()
+                                          : py::str(known).cast<std::string>();
       return {thread.attr("num").cast<std::uint32_t>(), name};
     }
   }
@@ -228,9 +240,7 @@ std::optional<std::uint64_t> GdbDebugger::Thread::read(Register which) {
     if (!frame_) {
       frame_ = debugger_.gdb_.attr("newest_frame")();
     }
-    const auto value = frame_.attr("read_register")(kRegisterNames[static_cast<std::size_t>(which)]);
-    // rsp and rbp are typed as pointers and others as signed numbers.
-    return py::int_(value).attr("__and__")(~std::uint64_t{0}).cast<std::uint64_t>();
+    return read_frame_register(frame_, which);
   } catch (const py::error_already_set&) {
     return std::nullopt;
   }

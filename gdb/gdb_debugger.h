@@ -67,6 +67,13 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   std::size_t read(Address address, std::span<std::byte> into) override;
   pybind11::object inferior();
   bool is_native();
+  static bool is_core(const pybind11::handle& inferior);
+  std::string core_instance();
+  std::vector<MappedModule> core_file_modules();
+  std::vector<AddressRange> core_file_mappings();
+  std::vector<OsThreadId> core_file_threads();
+  std::optional<std::uint64_t> core_file_register(OsThreadId id, Register which);
+  static std::uint64_t read_frame_register(const pybind11::object& frame, Register which);
   pybind11::object find_thread(OsThreadId id);
   std::vector<pid_t> callable_threads();
   std::string execute(const std::string& command);

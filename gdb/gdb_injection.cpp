@@ -12,6 +12,7 @@
 #include "gdb/gdb_debugger.h"
 #include "gdb/injected_call.h"
 #include "gdb/native_registers.h"
+#include "gdb/selection.h"
 
 namespace py = pybind11;
 
@@ -22,36 +23,6 @@ std::unexpected<Error> refused(const std::string& what, const py::error_already_
   const auto words = py::str(error.value()).cast<std::string>();
   return fail(Code::debugger, fmt::format("{}: {}", what, words.substr(0, words.find('\n'))));
 }
-
-// The user's selected thread and frame, selected again at the end.
-class Selection {
- public:
-  explicit Selection(const py::module_& gdb) : thread_(gdb.attr("selected_thread")()) {
-    try {
-      frame_ = gdb.attr("selected_frame")();
-    } catch (const py::error_already_set&) {
-      // None is selected before the program runs.
-    }
-  }
-  Selection(const Selection&) = delete;
-  Selection& operator=(const Selection&) = delete;
-  ~Selection() {
-    try {
-      if (!thread_.is_none()) {
-        thread_.attr("switch")();
-      }
-      if (frame_ && frame_.attr("is_valid")().cast<bool>()) {
-        frame_.attr("select")();
-      }
-    } catch (const std::exception&) {
-      // It has gone; GDB has another one selected.
-    }
-  }
-
- private:
-  py::object thread_;
-  py::object frame_;
-};
 
 // As a word of a command.
 std::string quoted(const std::string& path) {
@@ -101,6 +72,9 @@ std::string GdbDebugger::injection_obstacle() {
 }
 
 std::vector<AddressRange> GdbDebugger::mappings() {
+  if (is_core(inferior())) {
+    return core_file_mappings();
+  }
   std::vector<AddressRange> ranges;
   for (const auto& mapping : native_ ? local_mappings(pid_) : std::vector<Mapping>()) {
     ranges.push_back(mapping.range);
@@ -175,10 +149,13 @@ Result<void> GdbDebugger::write(Address address, std::span<const std::byte> byte
   }
 }
 
-std::vector<OsThreadId> GdbDebugger::threads() { return native_ ? local_threads(pid_) : std::vector<OsThreadId>(); }
+std::vector<OsThreadId> GdbDebugger::threads() { return native_ ? local_threads(pid_) : core_file_threads(); }
 
 std::optional<std::uint64_t> GdbDebugger::read_register(OsThreadId thread, Register which) {
-  const auto registers = native_ ? read_native_registers(static_cast<pid_t>(thread)) : std::nullopt;
+  if (!native_) {
+    return core_file_register(thread, which);
+  }
+  const auto registers = read_native_registers(static_cast<pid_t>(thread));
   return registers ? registers->general.get(which) : std::nullopt;
 }
 

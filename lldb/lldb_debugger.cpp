@@ -17,11 +17,6 @@ constexpr std::array<const char*, Registers::kCount> kRegisterNames = {"rax", "r
                                                                        "rbp", "rsp", "r8",  "r9",  "r10", "r11",
                                                                        "r12", "r13", "r14", "r15", "rip"};
 
-std::string path_of(lldb::SBFileSpec file) {
-  std::array<char, 4096> path{};
-  return file.IsValid() && file.GetPath(path.data(), path.size()) > 0 ? std::string(path.data()) : std::string();
-}
-
 // The process that traces `pid` is also the one that started it.
 bool is_child_of_its_tracer(pid_t pid) {
   std::ifstream status(fmt::format("/proc/{}/status", pid));
@@ -39,15 +34,28 @@ bool is_child_of_its_tracer(pid_t pid) {
 
 }  // namespace
 
+std::string path_of(lldb::SBFileSpec file) {
+  std::array<char, 4096> path{};
+  return file.IsValid() && file.GetPath(path.data(), path.size()) > 0 ? std::string(path.data()) : std::string();
+}
+
 LldbDebugger::LldbDebugger(lldb::SBDebugger debugger) : debugger_(debugger) {}
 
 LldbDebugger::~LldbDebugger() = default;
 
-lldb::SBTarget LldbDebugger::target() { return target_.IsValid() ? target_ : debugger_.GetSelectedTarget(); }
+lldb::SBTarget LldbDebugger::target() {
+  if (target_.IsValid() && !shows_core_file()) {
+    return target_;
+  }
+  return debugger_.GetSelectedTarget();
+}
 
 lldb::SBProcess LldbDebugger::process() { return target().GetProcess(); }
 
 InferiorState LldbDebugger::state() {
+  if (is_core(debugger_.GetSelectedTarget())) {
+    return InferiorState::core;
+  }
   switch (process().GetState()) {
     case lldb::eStateStopped:
     case lldb::eStateCrashed:
@@ -73,7 +81,8 @@ bool LldbDebugger::process_changed() {
 
 void LldbDebugger::accept_process() {
   auto current = process();
-  process_id_ = current.IsValid() && state() != InferiorState::none ? current.GetUniqueID() : 0;
+  const bool runs = current.IsValid() && !is_core(current.GetTarget()) && state() != InferiorState::none;
+  process_id_ = runs ? current.GetUniqueID() : 0;
   local_ = process_id_ != 0 && is_local();
   local_memory_.set_pid(local_ ? static_cast<pid_t>(current.GetProcessID()) : 0);
 }
@@ -101,6 +110,9 @@ bool LldbDebugger::was_launched() {
 }
 
 std::string LldbDebugger::program_instance() {
+  if (is_core(target())) {
+    return core_instance();
+  }
   if (process_id_ == 0) {
     accept_process();
   }
@@ -108,12 +120,15 @@ std::string LldbDebugger::program_instance() {
 }
 
 std::vector<MappedModule> LldbDebugger::modules() {
+  auto current = target();
+  if (is_core(current)) {
+    return core_file_modules();
+  }
   accept_process();
   if (!local_) {
     return {};
   }
   auto modules = local_modules_.read(static_cast<pid_t>(process().GetProcessID()));
-  auto current = target();
   for (std::uint32_t i = 0; i < current.GetNumModules(); ++i) {
     auto module = current.GetModuleAtIndex(i);
     const auto path = path_of(module.GetFileSpec());
@@ -127,11 +142,12 @@ std::vector<MappedModule> LldbDebugger::modules() {
 }
 
 std::size_t LldbDebugger::read(Address address, std::span<std::byte> into) {
-  if (const auto got = local_memory_.read(address, into); got > 0) {
+  auto current = process();
+  if (const auto got = is_core(current.GetTarget()) ? 0 : local_memory_.read(address, into); got > 0) {
     return got;
   }
   lldb::SBError error;
-  return process().ReadMemory(address.value, into.data(), into.size(), error);
+  return current.ReadMemory(address.value, into.data(), into.size(), error);
 }
 
 void LldbDebugger::make_hidden(lldb::SBBreakpoint& breakpoint) {
@@ -264,7 +280,8 @@ ThreadLabel LldbDebugger::thread_label(OsThreadId id) {
     return {};
   }
   const auto pid = static_cast<pid_t>(process().GetProcessID());
-  const auto* name = thread.GetName();
+  // In a core file LLDB gives all of them the program's.
+  const auto* name = is_core(target()) ? nullptr : thread.GetName();
   return {thread.GetIndexID(), local_ ? local_thread_name(pid, id) : std::string(name == nullptr ? "" : name)};
 }
 

@@ -82,6 +82,11 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   std::size_t read(Address address, std::span<std::byte> into) override;
   lldb::SBTarget target();
   lldb::SBProcess process();
+  static bool is_core(lldb::SBTarget target);
+  bool shows_core_file();
+  std::string core_instance();
+  std::vector<MappedModule> core_file_modules();
+  std::vector<AddressRange> core_file_mappings();
   bool is_local();
   pid_t local_pid();
   bool write_below_breakpoints(Address address, std::span<const std::byte> bytes);
@@ -106,6 +111,9 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   LocalModules local_modules_;
   std::vector<lldb::SBModule> symbol_modules_;
 };
+
+/// The path in a file's specification; empty where it has none.
+std::string path_of(lldb::SBFileSpec file);
 
 /// One stop at a breakpoint of ours.
 class LldbDebugger::Thread final : public StoppedThread {

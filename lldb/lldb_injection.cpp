@@ -28,6 +28,9 @@ std::string LldbDebugger::injection_obstacle() {
 }
 
 std::vector<AddressRange> LldbDebugger::mappings() {
+  if (is_core(target())) {
+    return core_file_mappings();
+  }
   std::vector<AddressRange> ranges;
   for (const auto& mapping : local_mappings(local_pid())) {
     ranges.push_back(mapping.range);

@@ -9,4 +9,16 @@ std::string to_string(const ThreadLabel& label) {
                             : fmt::format("thread {} ({})", label.number, label.name);
 }
 
+ModuleMap map_modules(Debugger& debugger, ModuleTable& names) {
+  std::vector<LoadedModule> loaded;
+  for (auto& mapped : debugger.modules()) {
+    const auto id = names.intern(mapped.module);
+    if (!mapped.module.debug_file.empty()) {
+      names.set_debug_file(id, mapped.module.debug_file);
+    }
+    loaded.push_back({id, mapped.bias, std::move(mapped.segments)});
+  }
+  return ModuleMap(std::move(loaded));
+}
+
 }  // namespace memsnap

@@ -26,6 +26,7 @@ enum class InferiorState : std::uint8_t {
   none,     ///< no process: not run yet, exited, detached
   running,  ///< a process that is not stopped, so that nothing of it can be read
   stopped,  ///< a process that can be read
+  core,     ///< a core file: can be read as a stopped process can, and nothing else
 };
 
 /// What code in the process may do with memory that was mapped for it.
@@ -73,6 +74,7 @@ class Debugger {
   virtual bool was_launched() = 0;
 
   /// Something that is another after the process called exec, and the same until then; empty where that cannot be told.
+  /// For core files: another each time that one is opened.
   virtual std::string program_instance() = 0;
 
   /// The modules mapped now, the vdso not among them. Asked while the inferior can be read.
@@ -91,6 +93,7 @@ class Debugger {
   /// its code runs. `false` ends it.
   virtual Result<void> watch_modules(bool on) = 0;
 
+  /// Core files do not have the names of threads.
   virtual ThreadLabel thread_label(OsThreadId id) = 0;
 
   // What it takes to put code into the process. All of it works at a stop and in the handlers on_modules_changed and
@@ -142,6 +145,9 @@ class Debugger {
   /// Shows a passing line on a terminal, an empty one takes it away; nothing where the output is no terminal.
   virtual void show_progress(const std::string& line) = 0;
 };
+
+/// The modules mapped now. Those that are new get a number in `names`.
+ModuleMap map_modules(Debugger& debugger, ModuleTable& names);
 
 /// What a debugger tells memsnap. Nothing here throws.
 ///

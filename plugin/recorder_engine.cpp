@@ -12,6 +12,7 @@
 
 #include "core/recorder/layout.h"
 #include "core/symbols/symbolizer.h"
+#include "plugin/recorder/control_search.h"
 #include "plugin/recorder/symbol_file.h"
 
 namespace memsnap {
@@ -109,10 +110,7 @@ Result<void> RecorderEngine::go_on() {
       return cleared;
     }
   } else {
-    std::uint32_t from_start = 0;
-    const auto at = installation_.control() + offsetof(layout::Control, from_start);
-    debugger_.memory().read(at, std::as_writable_bytes(std::span(&from_start, 1)));
-    goes_on_from_start_ = from_start != 0;
+    goes_on_from_start_ = installation_.get<std::uint32_t>(offsetof(layout::Control, from_start)) != 0;
     if (!installation_.unwatched().empty()) {
       remark_ = fmt::format("while no debugger was attached, calls of {} were not recorded",
                             fmt::join(installation_.unwatched(), ", "));
@@ -124,6 +122,32 @@ Result<void> RecorderEngine::go_on() {
   watch_start_and_exit();
   tell_symbols();
   return installation_.place_all();
+}
+
+Result<void> RecorderEngine::adopt(const ModuleMap& modules) {
+  auto found = installation_.find(modules, known_control_);
+  if (!found && found.error().code == Code::unmapped) {
+    // The files of the modules are not at hand, or their code is not: so where its hooks are cannot be told.
+    if (const auto control = find_control(debugger_.memory(), debugger_.mappings())) {
+      found = installation_.find(modules, *control);
+    }
+  }
+  if (!found) {
+    return found;
+  }
+  if (!installation_.was_recording()) {
+    return fail(Code::not_found, "the recorder in this process was stopped");
+  }
+  modules_ = modules;
+  is_installed_ = true;
+  goes_on_ = true;
+  goes_on_from_start_ = installation_.get<std::uint32_t>(offsetof(layout::Control, from_start)) != 0;
+  settings_.frame_limit = installation_.get<std::uint32_t>(offsetof(layout::Control, frame_limit));
+  if (!installation_.unwatched().empty()) {
+    remark_ = fmt::format("calls of {} were recorded only while a debugger was attached",
+                          fmt::join(installation_.unwatched(), ", "));
+  }
+  return {};
 }
 
 // The user's own `bt` passes through the hooks with their names, where the file of the names is at hand.
@@ -420,11 +444,7 @@ Result<void> RecorderEngine::clear() {
   if (!books) {
     return std::unexpected(books.error());
   }
-  std::uint32_t generation = 0;
-  const auto at = installation_.control() + offsetof(layout::Control, generation);
-  if (debugger_.memory().read(at, std::as_writable_bytes(std::span(&generation, 1))) != sizeof generation) {
-    return fail(Code::unmapped, "the recorder's memory cannot be read", at);
-  }
+  const auto generation = installation_.get<std::uint32_t>(offsetof(layout::Control, generation));
   if (auto set = installation_.set(offsetof(layout::Control, generation), generation + 1); !set) {
     return set;
   }

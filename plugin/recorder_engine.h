@@ -38,6 +38,11 @@ class RecorderEngine final : public Engine {
   void set_epoch(std::uint32_t snapshot) override;
   EngineReport report() override;
 
+  /// Instead of modules_changed, for a process that is no more: takes over what a debugger left recording in it, and
+  /// writes nothing. Then `now`, `totals` and `report` can be asked. Errors: Code::not_found where nothing was being
+  /// recorded; others where that cannot be read.
+  Result<void> adopt(const ModuleMap& modules);
+
   /// Where the recorder is; 0 while there is none.
   Address control() const { return is_installed_ ? installation_.control() : Address(); }
   /// Whether it went on with what an earlier debugger had left recording; and that since the process began.

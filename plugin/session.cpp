@@ -22,6 +22,7 @@ Session::Session(Debugger& debugger)
       unwind_tables_(recording_.modules),
       symbolizer_(recording_.modules),
       blame_(recording_.tracebacks, symbolizer_, hide_rules_),
+      core_file_(debugger, recording_, entry_points_, unwind_tables_),
       sources_(debugger) {}
 
 Session::~Session() = default;
@@ -34,11 +35,14 @@ Tracing Session::tracing() const {
 }
 
 Result<std::string> Session::start(const StartOptions& options) {
+  const auto state = debugger_.state();
+  if (state == InferiorState::core) {
+    return cannot_be_traced();
+  }
   if (wanted_) {
     return fail(Code::tracing,
                 fmt::format("tracing already, with {} frames; 'memsnap stop' first, then start anew", options_.frames));
   }
-  const auto state = debugger_.state();
   if (state == InferiorState::running) {
     return fail(Code::running, "the process is running; interrupt it first");
   }
@@ -72,7 +76,11 @@ std::string Session::fallback_line() const {
              : fmt::format("memsnap: engine breakpoint, as {}; {}\n", why_breakpoint_, kBreakpointCost);
 }
 
-std::string Session::remark() const {
+std::string Session::remark() {
+  if (debugger_.state() == InferiorState::core) {
+    const auto engine = this->engine();
+    return engine ? std::string() : engine.error().message;
+  }
   if (failure_) {
     return failure_->message;
   }
@@ -83,6 +91,9 @@ std::string Session::remark() const {
 }
 
 Result<void> Session::stop() {
+  if (!wanted_ && debugger_.state() == InferiorState::core) {
+    return cannot_be_traced();
+  }
   if (!wanted_) {
     return fail(Code::not_tracing, "not tracing; 'memsnap start' starts it");
   }
@@ -115,20 +126,19 @@ Result<void> Session::notice_process() {
   return {};
 }
 
-Engine* Session::engine_or_null() {
-  if (wanted_) {
-    static_cast<void>(notice_process());
-  }
-  return engine_.get();
-}
-
 Result<Engine*> Session::engine() {
+  const auto state = debugger_.state();
+  if (state == InferiorState::core) {
+    // The debugger shows the one, and the books that could be read are the other's.
+    return wanted_ && !process_is_gone_
+               ? fail(Code::tracing, "another process is traced; 'memsnap stop' there, then read the core file")
+               : Result<Engine*>(core_file_.engine());
+  }
   if (!wanted_) {
-    return fail(Code::not_tracing, debugger_.state() == InferiorState::none
+    return fail(Code::not_tracing, state == InferiorState::none
                                        ? "no process; 'memsnap start' arms tracing for the next run"
                                        : "not tracing; 'memsnap start' starts it");
   }
-  const auto state = debugger_.state();
   if (state == InferiorState::running) {
     return fail(Code::running, "the process is running; interrupt it first");
   }
@@ -147,6 +157,17 @@ Result<Engine*> Session::engine() {
   return engine_.get();
 }
 
+Engine* Session::engine_or_null() {
+  if (debugger_.state() == InferiorState::core) {
+    const auto engine = this->engine();
+    return engine ? *engine : nullptr;
+  }
+  if (wanted_) {
+    static_cast<void>(notice_process());
+  }
+  return engine_.get();
+}
+
 Result<SnapshotPtr> Session::take(const std::string& name) {
   if (!name.empty()) {
     if (auto free_to_use = snapshots_.check_name(name); !free_to_use) {
@@ -159,7 +180,9 @@ Result<SnapshotPtr> Session::take(const std::string& name) {
   }
   auto snapshot = **current;
   snapshot.name = name;
-  engine_->set_epoch(snapshots_.next_id());
+  if (engine_) {
+    engine_->set_epoch(snapshots_.next_id());
+  }
   return snapshots_.add(std::move(snapshot));
 }
 
@@ -173,7 +196,7 @@ Result<SnapshotPtr> Session::now() {
     return std::unexpected(snapshot.error());
   }
   snapshot->name = "now";
-  snapshot->since_start_only = since_start_only_;
+  snapshot->since_start_only = *engine == engine_.get() ? since_start_only_ : core_file_.since_start_only();
   return std::make_shared<const Snapshot>(std::move(*snapshot));
 }
 
@@ -220,15 +243,7 @@ void Session::make_recorder() {
 }
 
 Result<void> Session::read_modules() {
-  std::vector<LoadedModule> loaded;
-  for (auto& mapped : debugger_.modules()) {
-    const auto id = recording_.modules.intern(mapped.module);
-    if (!mapped.module.debug_file.empty()) {
-      recording_.modules.set_debug_file(id, mapped.module.debug_file);
-    }
-    loaded.push_back({id, mapped.bias, std::move(mapped.segments)});
-  }
-  modules_ = ModuleMap(std::move(loaded));
+  modules_ = map_modules(debugger_, recording_.modules);
   auto changed = engine_->modules_changed(modules_);
   if (recorder_ == nullptr) {
     return changed;

@@ -11,6 +11,7 @@
 #include "core/symbols/symbolizer.h"
 #include "core/trace/blame.h"
 #include "core/trace/rules.h"
+#include "plugin/core_file.h"
 #include "plugin/debugger.h"
 #include "plugin/engine.h"
 #include "plugin/entry_points.h"
@@ -46,13 +47,14 @@ class Session final : public DebuggerEvents {
 
   Tracing tracing() const;
   const StartOptions& options() const { return options_; }
-  /// The engine at work, or that worked in the process that is gone. Code::no_process, Code::not_tracing or
+  /// The engine at work, or that worked in the process that is gone, or in that of the core file that the debugger has
+  /// open. Code::no_process, Code::not_tracing or
   /// Code::running where there is nothing that could be read now; the message says what to do.
   Result<Engine*> engine();
   /// The same for reading status: nullptr where there is none.
   Engine* engine_or_null();
-  /// What the user should know about the choice of the engine; empty mostly.
-  std::string remark() const;
+  /// What the user should know about the choice of the engine, or of a core file; empty mostly.
+  std::string remark();
 
   /// Takes a snapshot. An empty name stands for its number.
   Result<SnapshotPtr> take(const std::string& name);
@@ -92,6 +94,7 @@ class Session final : public DebuggerEvents {
   HideRules hide_rules_;
   std::vector<Filter> filters_;
   Blame blame_;
+  CoreFile core_file_;
   SourceReader sources_;
   SnapshotStore snapshots_;
   std::optional<Table> last_table_;

@@ -44,7 +44,7 @@ Json domains_json(const EngineReport& report) {
 Json status_json(Session& session) {
   auto* engine = session.engine_or_null();
   const auto totals = engine == nullptr ? Totals() : or_nothing(engine->totals());
-  const auto tracebacks = engine == nullptr ? 0 : or_nothing(engine->now()).tracebacks();
+  const auto now = engine == nullptr ? Snapshot() : or_nothing(engine->now());
   const auto report = engine == nullptr ? EngineReport() : engine->report();
   std::uint64_t not_recorded = 0;
   auto reasons = Json::object();
@@ -54,12 +54,12 @@ Json status_json(Session& session) {
   }
   const auto engine_name = engine == nullptr ? std::string_view(session.options().engine) : engine->name();
   return {{"tracing", to_string(session.tracing())},
-          {"engine", session.tracing() == Tracing::no ? Json() : Json(engine_name)},
-          {"frames", session.options().frames},
+          {"engine", engine == nullptr && session.tracing() == Tracing::no ? Json() : Json(engine_name)},
+          {"frames", now.frames == 0 ? session.options().frames : now.frames},
           {"size", totals.size},
           {"count", totals.count},
           {"peak", totals.peak},
-          {"tracebacks", tracebacks},
+          {"tracebacks", now.tracebacks()},
           {"allocations", totals.allocations},
           {"frees", totals.frees},
           {"allocated", totals.allocated},

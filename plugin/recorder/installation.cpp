@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "core/recorder/layout.h"
@@ -54,6 +55,7 @@ Result<void> Installation::map_code(const ModuleMap& modules) {
     return std::unexpected(code.error());
   }
   static_cast<void>(modules);
+  mapped_before_ = code_size_;
   addresses_ = {.code = *code,
                 .code_end = *code + code_size_,
                 .control = {},
@@ -143,11 +145,29 @@ Result<void> Installation::adapt(const ModuleMap& modules, const ModuleTable& na
   return *adapted ? write_notes() : Result<void>();
 }
 
-Result<void> Installation::place_all() { return hooks_->place_all(); }
+Result<void> Installation::place_all() {
+  if (auto placed = hooks_->place_all(); !placed) {
+    return placed;
+  }
+  return write_notes();
+}
+
+void Installation::remove_all() {
+  hooks_->remove_all();
+  // Whoever finds it reads the code itself, which a core file may lack: all the same if this fails.
+  static_cast<void>(write_notes());
+}
 
 Result<void> Installation::write_notes() {
-  RecorderNotes notes{addresses_, code_size_, domains_, hooks_->hooks(), {}, {}, arena_.free(), modules_generation_};
-  notes.landings = hooks_->planner().landings();
+  RecorderNotes notes{.addresses = addresses_,
+                      .code_size = code_size_,
+                      .domains = domains_,
+                      .hooks = hooks_->hooks(),
+                      .areas = {},
+                      .landings = hooks_->planner().landings(),
+                      .arena = arena_.free(),
+                      .modules_generation = modules_generation_,
+                      .mapped = mapped()};
   for (const auto& area : hooks_->planner().areas()) {
     notes.areas.push_back({area.next(), area.range().end});
   }
@@ -158,7 +178,6 @@ Result<void> Installation::write_notes() {
       return std::unexpected(room.error());
     }
     notes_ = {*room, *room + text.size() * 2};
-    notes.arena = arena_.free();
     return write_notes();
   }
   if (auto written = debugger_.write(notes_.begin, std::as_bytes(std::span(text))); !written) {
@@ -172,7 +191,7 @@ Result<void> Installation::write_notes() {
 
 // The Control that the hook of an entry point belongs to: jmp stub, by way of a landing or not; movabs $site, %r11.
 // Address 0 where it has no hook.
-Address Installation::control_behind(Address entry) {
+Result<Address> Installation::control_behind(Address entry) {
   constexpr std::array kEndbr64 = {std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
   const auto read = [this](Address from, auto& to) {
     auto bytes = std::as_writable_bytes(std::span(&to, 1));
@@ -189,7 +208,7 @@ Address Installation::control_behind(Address entry) {
   };
   std::array<std::byte, 4> first{};
   if (!read(entry, first)) {
-    return {};
+    return fail(Code::unmapped, fmt::format("the code at {:#x} cannot be read", entry.value), entry);
   }
   auto stub = behind_jump(std::ranges::equal(kEndbr64, first) ? entry + first.size() : entry);
   if (const auto further = behind_jump(stub)) {
@@ -199,36 +218,55 @@ Address Installation::control_behind(Address entry) {
   layout::Site site{};
   Address site_address;
   if (!read(stub, load) || load[0] != std::byte{0x49} || load[1] != std::byte{0xbb}) {
-    return {};
+    return Address();
   }
   std::memcpy(&site_address.value, &load[2], sizeof site_address.value);
   return read(site_address, site) ? Address{site.control} : Address();
 }
 
-Result<void> Installation::find(const ModuleMap& modules, Address control) {
+Result<Address> Installation::hooked_control(const ModuleMap& modules) {
+  std::optional<Error> none;
   for (const auto& module : modules.modules()) {
     for (const auto& entry : entry_points_.of(module.id).entry_points) {
-      if (control) {
-        break;
+      const auto control = control_behind({entry.offset + module.bias});
+      if (control && *control) {
+        return control;
       }
-      control = control_behind({entry.offset + module.bias});
+      if (!control) {
+        none = control.error();
+      } else if (!none) {
+        none = Error{Code::not_found, "no recorder in this process", {}};
+      }
     }
   }
-  return control ? read_notes(control) : fail(Code::not_found, "no recorder in this process");
+  return std::unexpected(none.value_or(Error{Code::unmapped, "no allocator is known in the process", {}}));
+}
+
+Result<void> Installation::find(const ModuleMap& modules, Address control) {
+  if (control) {
+    return read_notes(control);
+  }
+  const auto hooked = hooked_control(modules);
+  return hooked ? read_notes(*hooked) : std::unexpected(hooked.error());
 }
 
 Result<void> Installation::read_notes(Address control_address) {
   auto control = std::make_unique<layout::Control>();
   constexpr auto kHead = offsetof(layout::Control, threads);
   auto head = std::as_writable_bytes(std::span(control.get(), 1)).first(kHead);
-  if (debugger_.memory().read(control_address, head) != kHead || control->magic != layout::kMagic ||
-      control->size != sizeof(layout::Control) || control->version != layout::kVersion ||
+  if (debugger_.memory().read(control_address, head) != kHead) {
+    return fail(Code::unmapped, "the recorder in the process cannot be read", control_address);
+  }
+  if (control->magic != layout::kMagic) {
+    return fail(Code::not_found, "no recorder in this process");
+  }
+  if (control->size != sizeof(layout::Control) || control->version != layout::kVersion ||
       control->notes_size > kLargestNotes) {
-    return fail(Code::not_found, "no recorder of this version in this process");
+    return fail(Code::unsupported, "the recorder in the process is of another version of memsnap");
   }
   std::string text(static_cast<std::size_t>(control->notes_size), '\0');
   if (debugger_.memory().read({control->notes}, std::as_writable_bytes(std::span(text))) != text.size()) {
-    return fail(Code::not_found, "the recorder in this process cannot be read");
+    return fail(Code::unmapped, "the recorder in the process cannot be read", {control->notes});
   }
   auto notes = notes_from_text(text);
   if (!notes) {
@@ -243,6 +281,7 @@ Result<void> Installation::read_notes(Address control_address) {
   code_size_ = notes->code_size;
   domains_ = notes->domains;
   modules_generation_ = notes->modules_generation;
+  mapped_before_ = notes->mapped;
   arena_.adopt(notes->arena);
   hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_);
   for (const auto& area : notes->areas) {
@@ -251,14 +290,17 @@ Result<void> Installation::read_notes(Address control_address) {
   hooks_->planner().adopt_landings(std::move(notes->landings));
   for (auto& hook : notes->hooks) {
     if (hook.plan.way == HookWay::breakpoint) {
+      hook.in_place = false;
       unwatched_.push_back(demangle(hook.name));  // the breakpoint went with the debugger that had set it
       continue;
     }
     std::vector<std::byte> now(hook.plan.patched.size());
-    hook.in_place =
-        debugger_.memory().read(hook.plan.moved.patch, now) == now.size() && std::ranges::equal(now, hook.plan.patched);
+    if (debugger_.memory().read(hook.plan.moved.patch, now) == now.size()) {
+      hook.in_place = std::ranges::equal(now, hook.plan.patched);
+    }
     was_recording_ = was_recording_ || hook.in_place;
   }
+  notes_ = {{control->notes}, {control->notes + control->notes_size}};
   hooks_->adopt(std::move(notes->hooks));
   return {};
 }

@@ -34,7 +34,9 @@ class Installation {
   /// the process then is as it was, but for some memory.
   Result<void> install(const RecorderSettings& settings, const ModuleMap& modules, const ModuleTable& names);
   /// Finds the recorder that the process has already: where an entry point's hook leads to, or at `control`, where one
-  /// is known to be. Code::not_found where there is none.
+  /// is known to be. Writes nothing. Errors: Code::not_found where there is none; Code::unsupported for one of another
+  /// version, Code::malformed and Code::unmapped for one that cannot be read; Code::unmapped also where the entry
+  /// points cannot be, or none is known.
   Result<void> find(const ModuleMap& modules, Address control);
 
   /// Hooks what new modules have, and lets the recorder walk through them.
@@ -46,7 +48,7 @@ class Installation {
   /// Hooks again what is not hooked.
   Result<void> place_all();
   /// Puts back every byte of the program's code. The recorder stays mapped, for threads that are in it.
-  void remove_all() { hooks_->remove_all(); }
+  void remove_all();
   /// For a process that is gone.
   void forget_breakpoints() { hooks_->forget_breakpoints(); }
 
@@ -59,9 +61,16 @@ class Installation {
   const std::vector<Hook>& hooks() const { return hooks_->hooks(); }
   /// By layout::Site::domain.
   const std::vector<std::string>& domains() const { return domains_; }
-  /// Bytes of the inferior that were mapped from here.
-  std::uint64_t mapped() const { return code_size_ + arena_.mapped() + hooks_->planner().mapped(); }
+  /// Bytes of the inferior that were mapped from here and, for a recorder that was found, before.
+  std::uint64_t mapped() const { return mapped_before_ + arena_.mapped() + hooks_->planner().mapped(); }
 
+  /// A field of the Control; 0 where it cannot be read.
+  template <typename T>
+  T get(std::size_t offset) {
+    T value{};
+    const auto bytes = std::as_writable_bytes(std::span(&value, 1));
+    return debugger_.memory().read(addresses_.control + offset, bytes) == sizeof value ? value : T{};
+  }
   /// Sets a field of the Control.
   template <typename T>
   Result<void> set(std::size_t offset, const T& value) {
@@ -71,7 +80,8 @@ class Installation {
  private:
   Result<void> map_code(const ModuleMap& modules);
   Result<void> write_notes();
-  Address control_behind(Address entry);
+  Result<Address> control_behind(Address entry);
+  Result<Address> hooked_control(const ModuleMap& modules);
   Result<void> read_notes(Address control);
 
   Debugger& debugger_;
@@ -84,7 +94,8 @@ class Installation {
   std::unique_ptr<Hooks> hooks_;
   std::vector<std::string> domains_;
   std::uint64_t modules_generation_ = 0;
-  AddressRange notes_;  // the memory that they are written to
+  std::uint64_t mapped_before_ = 0;  // also the code
+  AddressRange notes_;               // the memory that they are written to
   bool was_recording_ = false;
   std::vector<std::string> unwatched_;
 };

@@ -47,6 +47,7 @@ Json json_of(const Hook& hook) {
           {"original", json_of_bytes(plan.original)},
           {"patched", json_of_bytes(plan.patched)},
           {"stub", plan.stub.value},
+          {"in_place", hook.in_place},
           {"patch", plan.moved.patch.value},
           {"patch_size", plan.moved.patch_size},
           {"moved", plan.moved.address.value},
@@ -60,6 +61,7 @@ Hook hook_of(const Json& json) {
   hook.name = json.at("name").get<std::string>();
   hook.module = json.at("module").get<std::string>();
   hook.module_range = range_of(json.at("range"));
+  hook.in_place = json.at("in_place").get<bool>();
   auto& plan = hook.plan;
   plan.way = json.at("way").get<unsigned>() == 0 ? HookWay::jump : HookWay::breakpoint;
   plan.entry = {json.at("entry").get<std::uint64_t>()};
@@ -87,7 +89,8 @@ std::string to_text(const RecorderNotes& notes) {
                {"code_size", notes.code_size},
                {"domains", notes.domains},
                {"arena", json_of(notes.arena)},
-               {"modules_generation", notes.modules_generation}};
+               {"modules_generation", notes.modules_generation},
+               {"mapped", notes.mapped}};
   json["hooks"] = Json::array();
   for (const auto& hook : notes.hooks) {
     json["hooks"].push_back(json_of(hook));
@@ -120,6 +123,7 @@ Result<RecorderNotes> notes_from_text(const std::string& text) {
     notes.domains = json.at("domains").get<std::vector<std::string>>();
     notes.arena = range_of(json.at("arena"));
     notes.modules_generation = json.at("modules_generation").get<std::uint64_t>();
+    notes.mapped = json.at("mapped").get<std::uint64_t>();
     for (const auto& hook : json.at("hooks")) {
       notes.hooks.push_back(hook_of(hook));
     }

@@ -8,7 +8,7 @@
 
 namespace memsnap {
 
-/// What a debugger that attaches later must know of a recorder.
+/// What a debugger that attaches later, or reads a core file, must know of a recorder.
 struct RecorderNotes {
   RecorderAddresses addresses;
   std::uint64_t code_size = 0;
@@ -18,6 +18,7 @@ struct RecorderNotes {
   std::vector<AddressRange> landings;  ///< memory for landings
   AddressRange arena;                  ///< room left for data
   std::uint64_t modules_generation = 0;
+  std::uint64_t mapped = 0;  ///< bytes mapped for it by debuggers
 };
 
 inline constexpr std::uint64_t kLargestNotes = std::uint64_t{4} << 20;

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <string_view>
+
+#include "plugin/recorder_engine.h"
+
+namespace memsnap {
+
+/// What a command is told that would have to change a process, where there is only its core file.
+std::unexpected<Error> cannot_be_traced();
+
+/// What the recorder left behind in a core file. Reads, and can do nothing else.
+///
+/// Errors of what reads: Code::not_found where the process was not being recorded, others where the core file does not
+/// hold what was.
+class CoreEngine final : public Engine {
+ public:
+  /// Borrows everything for its life.
+  CoreEngine(Debugger& debugger, Recording& recording, EntryPoints& entry_points, UnwindTables& tables);
+
+  std::string_view name() const override { return recorder_.name(); }
+  bool has_entry_points() const override { return recorder_.has_entry_points(); }
+  /// Once, with the modules that the process had.
+  Result<void> modules_changed(const ModuleMap& modules) override;
+  void breakpoint_hit(Address, StoppedThread&) override {}
+  void stop(bool) override {}
+  Result<Snapshot> now() override;
+  Result<Totals> totals() override;
+  Result<void> clear() override { return cannot_be_traced(); }
+  Result<void> reset_peak() override { return cannot_be_traced(); }
+  void set_epoch(std::uint32_t) override {}
+  EngineReport report() override { return recorder_.report(); }
+
+  /// Whether the process had been recorded since it began.
+  bool is_from_process_start() const { return recorder_.goes_on_from_start(); }
+
+ private:
+  bool has_stacks();
+
+  Debugger& debugger_;
+  RecorderEngine recorder_;
+};
+
+}  // namespace memsnap
