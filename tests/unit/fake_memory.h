@@ -16,6 +16,9 @@ class FakeMemory final : public MemoryReader {
   /// Maps zeroes from `begin` on.
   void map(std::uint64_t begin, std::size_t size) { stretches_[begin].resize(size); }
 
+  /// Takes away the stretch that begins there.
+  void unmap(std::uint64_t begin) { stretches_.erase(begin); }
+
   /// Whether all of it lies in one stretch.
   bool has(std::uint64_t address, std::size_t size) const {
     const auto after = stretches_.upper_bound(address);
