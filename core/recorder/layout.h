@@ -131,6 +131,8 @@ struct alignas(64) Shard {
   std::uint32_t generation;  ///< of Control::generation; a shard that lags behind is empty
   std::uint64_t table;       ///< BlockTable, 0 for none
   std::uint64_t count;       ///< entries
+  std::uint64_t slots;       ///< the holder's own: capacity of `table`
+  std::uint64_t most;        ///< the holder's own: entries from which on it grows
 };
 inline constexpr std::uint32_t kShardBits = 7;
 inline constexpr std::uint32_t kShards = 1U << kShardBits;
@@ -191,8 +193,8 @@ struct Undo {
 };
 
 /// What a thread is about to enter into the books. From `kind` being set to another than `none` and `settled`, nothing
-/// of it counts yet: the reader takes `undo` back, and sees no block at `block` for an allocation, the old one for a
-/// free. `settled`: all of a reallocation counts, and what `detached` says is void.
+/// of it counts yet: the reader takes `undo` back (which is complete by then), and sees no block at `block` for an
+/// allocation, the old one for a free. `settled`: all of a reallocation counts, and what `detached` says is void.
 enum class OperationKind : std::uint8_t { none, allocate, free, reallocate, settled };
 struct Operation {
   OperationKind kind;
@@ -230,12 +232,26 @@ struct WalkCheck {
   std::uint64_t value;
 };
 
+/// The last walk's outcome, for a call from the very same stack.
+struct LastCall {
+  std::uint64_t pc;  ///< return address
+  std::uint64_t sp;  ///< rsp at the call's entry
+  std::uint64_t rbp;
+  std::uint64_t checks_begin;  ///< WalkCheck: what must be unchanged
+  std::uint64_t checks_end;
+  std::uint64_t modules_generation;
+  std::uint64_t record;  ///< the OriginRecord
+  std::uint32_t origin;  ///< its number, 0: nothing is known
+  std::uint32_t frame_limit;
+  std::uint16_t domain;
+};
+
 struct RowCacheEntry {
   std::uint64_t pc;  ///< address looked up
   std::uint32_t packed;
   std::uint32_t known;  ///< 1: `packed` holds, 2: no row there
 };
-inline constexpr std::size_t kRowCache = 1024;
+inline constexpr std::size_t kRowCache = 4096;
 
 /// Memory that was found readable, where a stack lies.
 struct StackRange {
@@ -262,7 +278,8 @@ struct ThreadState {
   std::uint64_t not_recorded[kReasons];
   std::int64_t live;           ///< bytes not yet in Control::live
   std::uint64_t peak;          ///< largest live size that this thread saw; the debugger may set it to 0
-  std::uint64_t origin_index;  ///< uint32_t[origin_capacity]: numbers of its origins by hash, 0: empty
+  std::uint64_t origin_index;  ///< uint64_t[origin_capacity]: numbers of its origins and half of their hashes, see
+                               ///< index_entry; 0: empty
   std::uint64_t origin_capacity;
   std::uint64_t origin_count;
   std::uint64_t left_origins;  ///< number of the first origin that a thread before this one left with live blocks
@@ -272,6 +289,7 @@ struct ThreadState {
   std::uint64_t modules_generation;  ///< of Control::modules_generation, when the caches below were filled
   std::uint64_t stack_range_next;
   StackRange stack_ranges[kStackRanges];
+  LastCall last;
   std::uint64_t walked_count;
   WalkedFrame walked[kWalked];
   WalkCheck checks[2 * kWalked];  ///< what the frames in `walked` were loaded from, outermost first

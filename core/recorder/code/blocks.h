@@ -24,13 +24,20 @@ inline std::uint64_t home(std::uint64_t address, std::uint64_t slots) {
   return ((scatter(address) << kShardBits) >> 32) * slots >> 32;
 }
 
+/// Has the slot loaded that a block will soon be looked for in. Looks without the lock, so that it may be another one.
+inline void expect_block(const Control& control, std::uint64_t address) {
+  const auto& shard = control.shards[scatter(address) >> (64 - kShardBits)];
+  __builtin_prefetch(entries(shard) + home(address, shard.slots), 1);
+}
+
 inline bool try_lock(Shard& shard, std::uint32_t number) {
   std::uint32_t holder = 0;
   return __atomic_compare_exchange_n(&shard.lock, &holder, number, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) ||
          holder == number;
 }
 
-[[gnu::noinline]] inline bool wait_for_lock(const Control& control, Shard& shard, std::uint32_t number) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline bool wait_for_lock(const Control& control, Shard& shard,
+                                                                            std::uint32_t number) {
   const int most_spins = is_denied(control, Denied::futex) ? 5000 : 200;
   constexpr int kWaits = 2000;
   constexpr std::int64_t kNanoseconds = 200'000;
@@ -49,11 +56,13 @@ inline bool try_lock(Shard& shard, std::uint32_t number) {
 }
 
 // The user has all blocks forgotten.
-[[gnu::noinline]] inline void empty(Control& control, Shard& shard) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline void empty(Control& control, Shard& shard) {
   if (const auto table = shard.table; table != 0) {
     shard.table = 0;
     unmap(control, table, at<BlockTable>(table)->mapped);
   }
+  shard.slots = 0;
+  shard.most = 0;
   shard.count = 0;
   in_order();
   shard.generation = control.generation;
@@ -85,7 +94,7 @@ inline BlockEntry* find(const Shard& shard, std::uint64_t address) {
   if (shard.table == 0) {
     return nullptr;
   }
-  auto* slot = find_slot(entries(shard), capacity(shard), address);
+  auto* slot = find_slot(entries(shard), shard.slots, address);
   return slot->low == 0 ? nullptr : slot;
 }
 
@@ -119,6 +128,8 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
   }
   in_order();
   shard.table = table;
+  shard.slots = head.capacity;
+  shard.most = head.capacity * 13 / 16;
   shard.count = count;
   if (old != 0) {
     unmap(control, old, at<BlockTable>(old)->mapped);
@@ -126,25 +137,28 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
   return true;
 }
 
+// By little where it is large: a table that doubles is half empty.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline bool grow(Control& control, Shard& shard) {
+  constexpr std::uint64_t kSmall = 4096;
+  const auto slots = capacity(shard);
+  return rebuild(control, shard, slots < kSmall ? slots * 2 + 200 : slots + slots / 4);
+}
+
 /// Where a new block at `address` goes; nullptr where there is no room and no memory. A slot that is not empty holds a
 /// block at this very address.
 inline BlockEntry* room_for(Control& control, Shard& shard, std::uint64_t address) {
-  constexpr std::uint64_t kSmall = 4096;
-  const auto slots = capacity(shard);
-  if ((shard.count + 1) * 16 > slots * 13) [[unlikely]] {
-    // By little where it is large: a table that doubles is half empty.
-    const auto larger = slots < kSmall ? slots * 2 + 200 : slots + slots / 4;
-    if (!rebuild(control, shard, larger) && shard.count + 2 > slots) {
+  if (shard.count >= shard.most) [[unlikely]] {
+    if (!grow(control, shard) && shard.count + 2 > shard.slots) {
       return nullptr;
     }
   }
-  return find_slot(entries(shard), capacity(shard), address);
+  return find_slot(entries(shard), shard.slots, address);
 }
 
 /// Empties a slot, and closes the gap so that every search still ends at what it looks for.
 inline void erase(Shard& shard, BlockEntry* slot) {
   auto* table = entries(shard);
-  const auto slots = capacity(shard);
+  const auto slots = shard.slots;
   auto hole = static_cast<std::uint64_t>(slot - table);
   table[hole].low = 0;
   --shard.count;

@@ -4,54 +4,26 @@
 # same, and after it every register that it left. A debugger or a C++ exception passes through with the unwind
 # information given here.
 
+#
+# What they call in recorder.cpp keeps all registers by itself, but rax where it gives a result.
+
 # A Call (see call.h) on the stack.
 .set kRdi, 0
 .set kRsi, 8
 .set kRdx, 16
 .set kRcx, 24
-.set kR8, 32
-.set kR9, 40
-.set kR10, 48
-.set kRax, 56
-.set kSite, 64
-.set kState, 72
-.set kStack, 80
-.set kRbp, 88
-.set kR11, 96
-# What the entry point's own code left in the registers of its arguments.
-.set kLeftRdi, 104
-.set kLeftRsi, 112
-.set kLeftRdx, 120
-.set kLeftRcx, 128
-.set kCallSize, 0x98  # keeps rsp aligned to 16
+.set kRax, 32
+.set kSite, 40
+.set kRbp, 48
+.set kLeftRdi, 56
+.set kCallSize, 0x58  # keeps rsp aligned to 16
 
-.macro save_arguments
+.macro make_call
   sub $kCallSize, %rsp
   .cfi_adjust_cfa_offset kCallSize
   mov %rdi, kRdi(%rsp)
-  mov %rsi, kRsi(%rsp)
-  mov %rdx, kRdx(%rsp)
-  mov %rcx, kRcx(%rsp)
-  mov %r8, kR8(%rsp)
-  mov %r9, kR9(%rsp)
-  mov %r10, kR10(%rsp)
-  mov %rax, kRax(%rsp)
   mov %r11, kSite(%rsp)
-  lea kCallSize(%rsp), %rdi
-  mov %rdi, kStack(%rsp)
-  mov %rbp, kRbp(%rsp)
   mov %rsp, %rdi
-.endm
-
-.macro restore_arguments
-  mov kRdi(%rsp), %rdi
-  mov kRsi(%rsp), %rsi
-  mov kRdx(%rsp), %rdx
-  mov kRcx(%rsp), %rcx
-  mov kR8(%rsp), %r8
-  mov kR9(%rsp), %r9
-  mov kR10(%rsp), %r10
-  mov kSite(%rsp), %r11
 .endm
 
 .macro drop_call
@@ -79,38 +51,27 @@
 
 # An entry point that gives a block, and one that takes one where its own code may call another entry point.
 function memsnap_hook
-  save_arguments
+  make_call
+  mov %rsi, kRsi(%rsp)
+  mov %rdx, kRdx(%rsp)
+  mov %rcx, kRcx(%rsp)
+  mov %rax, kRax(%rsp)
+  mov %rbp, kRbp(%rsp)
   call memsnap_before
   test %eax, %eax
-  restore_arguments
-  je 1f
+  mov kRdi(%rsp), %rdi
   mov kRax(%rsp), %rax
+  je 1f
   call *(%r11)
   mov %rdi, kLeftRdi(%rsp)
-  mov %rsi, kLeftRsi(%rsp)
-  mov %rdx, kLeftRdx(%rsp)
-  mov %rcx, kLeftRcx(%rsp)
-  mov %r8, kR8(%rsp)
-  mov %r9, kR9(%rsp)
-  mov %r10, kR10(%rsp)
-  mov %r11, kR11(%rsp)
   mov %rax, kRax(%rsp)
   mov %rsp, %rdi
   call memsnap_after
   mov kLeftRdi(%rsp), %rdi
-  mov kLeftRsi(%rsp), %rsi
-  mov kLeftRdx(%rsp), %rdx
-  mov kLeftRcx(%rsp), %rcx
-  mov kR8(%rsp), %r8
-  mov kR9(%rsp), %r9
-  mov kR10(%rsp), %r10
-  mov kR11(%rsp), %r11
-  mov kRax(%rsp), %rax
   drop_call
   ret
 1:
   .cfi_adjust_cfa_offset kCallSize
-  mov kRax(%rsp), %rax
   drop_call
   jmp *(%r11)
 end_function memsnap_hook
@@ -120,10 +81,9 @@ end_function memsnap_hook
 function memsnap_hook_free
   test %rdi, %rdi
   je 1f
-  save_arguments
+  make_call
   call memsnap_free
-  restore_arguments
-  mov kRax(%rsp), %rax
+  mov kRdi(%rsp), %rdi
   drop_call
 1:
   jmp *(%r11)
@@ -154,10 +114,13 @@ function memsnap_hook_filter
   je 1f
   jmp *(%r11)
 1:
-  save_arguments
+  make_call
+  mov %rsi, kRsi(%rsp)
+  mov %rdx, kRdx(%rsp)
+  mov %rcx, kRcx(%rsp)
+  mov %rbp, kRbp(%rsp)
   call memsnap_filter
-  restore_arguments
-  mov kRax(%rsp), %rax
+  mov kRdi(%rsp), %rdi
   drop_call
   jmp *(%r11)
 end_function memsnap_hook_filter

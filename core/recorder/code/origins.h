@@ -60,18 +60,18 @@ inline bool is_same(const OriginRecord& origin, const Window& window, std::uint6
 }
 
 inline bool grow_index(Control& control, ThreadState& state) {
-  const auto capacity = state.origin_capacity == 0 ? kPage / sizeof(std::uint32_t) : state.origin_capacity * 2;
-  const auto fresh = map(control, capacity * sizeof(std::uint32_t));
+  const auto capacity = state.origin_capacity == 0 ? kPage / sizeof(std::uint64_t) : state.origin_capacity * 2;
+  const auto fresh = map(control, capacity * sizeof(std::uint64_t));
   if (fresh == 0) {
     return false;
   }
-  auto* to = at<std::uint32_t>(fresh);
-  const auto* from = at<std::uint32_t>(state.origin_index);
+  auto* to = at<std::uint64_t>(fresh);
+  const auto* from = at<std::uint64_t>(state.origin_index);
   for (std::uint64_t i = 0; i < state.origin_capacity; ++i) {
     if (from[i] == 0) {
       continue;
     }
-    const auto hash = origin_record(control, from[i])->hash;
+    const auto hash = origin_record(control, static_cast<std::uint32_t>(from[i]))->hash;
     if (hash == 0) {
       continue;  // dead: the debugger found that its code is another module's now
     }
@@ -82,7 +82,7 @@ inline bool grow_index(Control& control, ThreadState& state) {
     to[slot] = from[i];
   }
   if (state.origin_index != 0) {
-    unmap(control, state.origin_index, state.origin_capacity * sizeof(std::uint32_t));
+    unmap(control, state.origin_index, state.origin_capacity * sizeof(std::uint64_t));
   }
   state.origin_index = fresh;
   state.origin_capacity = capacity;
@@ -160,18 +160,22 @@ inline std::uint32_t find_origin(Control& control, ThreadState& state, std::uint
     count_lost(control, &state, Reason::no_memory);
     return 0;
   }
-  auto* index = at<std::uint32_t>(state.origin_index);
+  auto* index = at<std::uint64_t>(state.origin_index);
   auto slot = hash & (state.origin_capacity - 1);
-  while (index[slot] != 0 && !is_same(*origin_record(control, index[slot]), seen, hash, domain)) {
+  const auto is_other = [&](std::uint64_t entry) {
+    const auto number = static_cast<std::uint32_t>(entry);
+    return entry != index_entry(hash, number) || !is_same(*origin_record(control, number), seen, hash, domain);
+  };
+  while (index[slot] != 0 && is_other(index[slot])) {
     slot = (slot + 1) & (state.origin_capacity - 1);
   }
-  auto number = index[slot];
+  auto number = static_cast<std::uint32_t>(index[slot]);
   if (number == 0) {
     number = make_origin(control, state, seen, hash, domain);
     if (number == 0) {
       return 0;
     }
-    index[slot] = number;
+    index[slot] = index_entry(hash, number);
     ++state.origin_count;
   }
   innermost.origin = number;

@@ -12,24 +12,36 @@ namespace {
 // beside the one that sees it.
 constexpr std::int64_t kInHand = std::int64_t{64} << 10;
 
-// An operation, from where it counts for nothing to where all of it counts. What a stop in between shows is `undo`'s to
-// take back.
+// How often and how many bytes: the two counters lie side by side wherever they are.
+struct Counters {
+  std::uint64_t count;
+  std::uint64_t bytes;
+};
+static_assert(offsetof(OriginRecord, allocated_bytes) == offsetof(OriginRecord, allocated_count) + 8 &&
+              offsetof(OriginRecord, freed_bytes) == offsetof(OriginRecord, freed_count) + 8 &&
+              offsetof(ForeignFrees, freed_bytes) == offsetof(ForeignFrees, freed_count) + 8);
+
+inline Counters* allocated_of(OriginRecord& origin) { return at<Counters>(address_of(&origin.allocated_count)); }
+inline Counters* freed_of(OriginRecord& origin) { return at<Counters>(address_of(&origin.freed_count)); }
+
+// An operation on counters that only this thread writes. First it is noted what they hold; from begin() on a stop shows
+// them so, and from settle() on as they have come to be.
 class Entry {
  public:
-  Entry(ThreadState& state, OperationKind kind, std::uint64_t block) : operation_(state.operation) {
-    operation_.undo_count = 0;
+  Entry(ThreadState& state, std::uint64_t block, const BlockEntry& old) : operation_(state.operation) {
     operation_.block = block;
-    in_order();
-    operation_.kind = kind;
-    in_order();
+    operation_.old = old;
   }
-  void add(std::uint64_t& counter, std::uint64_t by) {
-    const auto value = counter;
-    operation_.undo[undone_] = {address_of(&counter), value};
-    in_order();
-    operation_.undo_count = ++undone_;
-    in_order();
-    counter = value + by;
+  Counters note(Counters* counters) {
+    const auto values = *counters;
+    operation_.undo[undone_] = {address_of(&counters->count), values.count};
+    operation_.undo[undone_ + 1] = {address_of(&counters->bytes), values.bytes};
+    undone_ += 2;
+    return values;
+  }
+  void begin(OperationKind kind) {
+    operation_.undo_count = undone_;
+    settle(kind);
   }
   void settle(OperationKind kind) {
     in_order();
@@ -42,7 +54,12 @@ class Entry {
   std::uint32_t undone_ = 0;
 };
 
-void grow_live(Control& control, ThreadState& state, std::uint64_t size) {
+inline void add(Counters* counters, const Counters& values, std::uint64_t bytes) {
+  counters->count = values.count + 1;
+  counters->bytes = values.bytes + bytes;
+}
+
+inline void grow_live(Control& control, ThreadState& state, std::uint64_t size) {
   const auto here = state.live + static_cast<std::int64_t>(size);
   const auto all = __atomic_load_n(&control.live, __ATOMIC_RELAXED) + here;
   state.live = here;
@@ -55,7 +72,7 @@ void grow_live(Control& control, ThreadState& state, std::uint64_t size) {
   }
 }
 
-void shrink_live(Control& control, ThreadState& state, std::uint64_t size) {
+inline void shrink_live(Control& control, ThreadState& state, std::uint64_t size) {
   state.live -= static_cast<std::int64_t>(size);
   if (state.live < -kInHand) {
     const auto here = state.live;
@@ -64,24 +81,18 @@ void shrink_live(Control& control, ThreadState& state, std::uint64_t size) {
   }
 }
 
-// Where a freed block is counted: with its origin where that is this thread's own.
-struct Freed {
-  std::uint64_t* count = nullptr;
-  std::uint64_t* bytes = nullptr;
-};
-
-[[gnu::noinline]] Freed foreign_counters(Control& control, ThreadState& state, std::uint32_t number) {
+// Of a block that another thread allocated; nullptr where there is no memory.
+[[gnu::noinline, gnu::no_caller_saved_registers]] Counters* foreign_counters(Control& control, ThreadState& state,
+                                                                             std::uint32_t number) {
   auto* foreign = foreign_frees(control, state, number);
-  return foreign == nullptr ? Freed() : Freed{&foreign->freed_count, &foreign->freed_bytes};
+  return foreign == nullptr ? nullptr : at<Counters>(address_of(&foreign->freed_count));
 }
 
-[[gnu::always_inline]] inline Freed freed_counters(Control& control, ThreadState& state, const BlockEntry& block) {
+// Where a freed block is counted: with its origin where that is this thread's own.
+[[gnu::always_inline]] inline Counters* freed_counters(Control& control, ThreadState& state, const BlockEntry& block) {
   const auto number = block_origin(block);
   auto& origin = *origin_record(control, number);
-  if (origin.thread == state.index) [[likely]] {
-    return {&origin.freed_count, &origin.freed_bytes};
-  }
-  return foreign_counters(control, state, number);
+  return origin.thread == state.index ? freed_of(origin) : foreign_counters(control, state, number);
 }
 
 // Whether the user has not had all blocks forgotten since the lock was taken. Asked once an operation shows, from where
@@ -111,33 +122,39 @@ bool is_current(const Control& control, const Shard& shard) {
   unlock(shard);
 }
 
-void free_block(Control& control, ThreadState& state, const Call& call, std::uint64_t address) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] void count_unknown(ThreadState& state, const Call& call) {
+  // What is in no book of a process that was recorded from its start, and is freed from inside the allocator's own
+  // module, never was the program's: glibc's per-thread cache is given back so when a thread ends.
+  const auto& site = *call.site;
+  if (call.control().from_start == 0 || call.return_address < site.module_begin ||
+      call.return_address >= site.module_end) {
+    ++state.unknown_frees;
+  }
+}
+
+[[gnu::always_inline]] inline void free_block(Control& control, ThreadState& state, const Call& call,
+                                              std::uint64_t address) {
   auto& shard = shard_of(control, address);
-  if (!lock(control, shard, state.number)) {
+  if (!lock(control, shard, state.number)) [[unlikely]] {
     count_lost(control, &state, Reason::held);
     return;
   }
   auto* slot = find(shard, address);
-  if (slot == nullptr) {
+  if (slot == nullptr) [[unlikely]] {
     unlock(shard);
-    // What is in no book of a process that was recorded from its start, and is freed from inside the allocator's own
-    // module, never was the program's: glibc's per-thread cache is given back so when a thread ends.
-    const auto caller = *at<const std::uint64_t>(call.stack);
-    const auto& site = *call.site;
-    if (control.from_start == 0 || caller < site.module_begin || caller >= site.module_end) {
-      ++state.unknown_frees;
-    }
+    count_unknown(state, call);
     return;
   }
   const auto block = *slot;
-  const auto freed = freed_counters(control, state, block);
-  if (freed.count == nullptr) {
+  auto* freed = freed_counters(control, state, block);
+  if (freed == nullptr) [[unlikely]] {
     unlock(shard);
     count_lost(control, &state, Reason::no_memory);
     return;
   }
-  state.operation.old = block;
-  Entry entry(state, OperationKind::free, address);
+  Entry entry(state, address, block);
+  const auto values = entry.note(freed);
+  entry.begin(OperationKind::free);
   if (!is_current(control, shard)) [[unlikely]] {
     entry.settle(OperationKind::none);
     unlock(shard);
@@ -146,8 +163,7 @@ void free_block(Control& control, ThreadState& state, const Call& call, std::uin
   }
   erase(shard, slot);
   unlock(shard);
-  entry.add(*freed.count, 1);
-  entry.add(*freed.bytes, block_size(block));
+  add(freed, values, block_size(block));
   entry.settle(OperationKind::none);
   shrink_live(control, state, block_size(block));
 }
@@ -155,15 +171,15 @@ void free_block(Control& control, ThreadState& state, const Call& call, std::uin
 // A realloc of a block that gave none: size 0, and the C library takes that for a free.
 [[gnu::noinline]] void free_detached(Control& control, ThreadState& state) {
   const auto block = state.detached;
-  const auto freed = freed_counters(control, state, block);
-  if (freed.count == nullptr) {
+  auto* freed = freed_counters(control, state, block);
+  if (freed == nullptr) {
     count_lost(control, &state, Reason::no_memory);
     return;
   }
-  state.operation.old = {};
-  Entry entry(state, OperationKind::reallocate, 0);
-  entry.add(*freed.count, 1);
-  entry.add(*freed.bytes, block_size(block));
+  Entry entry(state, 0, {});
+  const auto values = entry.note(freed);
+  entry.begin(OperationKind::reallocate);
+  add(freed, values, block_size(block));
   entry.settle(OperationKind::settled);
   state.detached.low = 0;
   entry.settle(OperationKind::none);
@@ -193,132 +209,164 @@ void free_block(Control& control, ThreadState& state, const Call& call, std::uin
   free_detached(control, state);
 }
 
-[[gnu::noinline]] std::uint32_t walk_to_origin(Control& control, ThreadState& state, const Call& call,
-                                               std::uint64_t limit) {
+// Remembers where the walk that has just been made led to.
+void remember_walk(Control& control, ThreadState& state, const Call& call, std::uint64_t limit) {
+  const auto count = state.walked_count;
+  const auto& innermost = state.walked[count - 1];
+  const auto first = count > limit ? count - limit : 0;
+  if (innermost.origin == 0 || !is_enough(state, first)) {
+    return;
+  }
+  state.last = {.pc = innermost.pc,
+                .sp = call.stack(),
+                .rbp = innermost.rbp,
+                .checks_begin = address_of(checks_end(state, first)),
+                .checks_end = address_of(checks_end(state, count - 1)),
+                .modules_generation = state.modules_generation,
+                .record = address_of(origin_record(control, innermost.origin)),
+                .origin = innermost.origin,
+                .frame_limit = control.frame_limit,
+                .domain = innermost.domain};
+}
+
+[[gnu::noinline, gnu::no_caller_saved_registers]] std::uint32_t walk_to_origin(Control& control, ThreadState& state,
+                                                                               const Call& call) {
+  const std::uint64_t wanted = control.frame_limit;
+  const auto limit = wanted < 1 ? 1 : wanted > kMostFrames ? kMostFrames : wanted;
   WalkedFrame innermost;
-  innermost.pc = *at<const std::uint64_t>(call.stack);
-  innermost.sp = call.stack + sizeof(std::uint64_t);
+  innermost.pc = call.return_address;
+  innermost.sp = call.stack() + sizeof(std::uint64_t);
   innermost.rbp = call.rbp;
   innermost.rbp_slot = 0;
   innermost.flags = 0;
   walk(control, state, innermost, limit);
-  return find_origin(control, state, limit, call.site->domain);
+  const auto number = find_origin(control, state, limit, call.site->domain);
+  remember_walk(control, state, call, limit);
+  return number;
 }
 
-std::uint32_t origin_of_call(Control& control, ThreadState& state, const Call& call) {
-  std::uint64_t limit = control.frame_limit;
-  limit = limit < 1 ? 1 : limit > kMostFrames ? kMostFrames : limit;
-  // Most calls come from the very stack that the one before came from.
-  const auto count = state.walked_count;
-  if (count != 0 && state.modules_generation == control.modules_generation) [[likely]] {
-    const auto& last = state.walked[count - 1];
-    const auto first = count > limit ? count - limit : 0;
-    if (last.sp == call.stack + sizeof(std::uint64_t) && last.pc == *at<const std::uint64_t>(call.stack) &&
-        last.rbp == call.rbp && last.origin != 0 && last.domain == call.site->domain && is_enough(state, first) &&
-        are_unchanged(state, first, count - 1)) [[likely]] {
-      return last.origin;
-    }
-  }
-  return walk_to_origin(control, state, call, limit);
+// Most calls come from the very stack that the one before came from.
+[[gnu::always_inline]] inline bool is_last_call(const Control& control, const ThreadState& state, const Call& call) {
+  const auto& last = state.last;
+  return last.origin != 0 && last.pc == call.return_address && last.sp == call.stack() && last.rbp == call.rbp &&
+         last.domain == call.site->domain && last.modules_generation == control.modules_generation &&
+         last.frame_limit == control.frame_limit &&
+         are_unchanged(at<const WalkCheck>(last.checks_begin), at<const WalkCheck>(last.checks_end));
 }
 
 // A block whose address is given out once more: its free was missed. Returns the slot for the new one.
-[[gnu::noinline]] BlockEntry* close_missed(Control& control, ThreadState& state, Shard& shard, BlockEntry* slot,
-                                           std::uint64_t address) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] BlockEntry* close_missed(Control& control, ThreadState& state,
+                                                                           Shard& shard, BlockEntry* slot,
+                                                                           std::uint64_t address) {
   const auto missed = *slot;
-  const auto counters = freed_counters(control, state, missed);
-  state.operation.old = missed;
-  Entry entry(state, OperationKind::free, address);
+  auto* freed = freed_counters(control, state, missed);
+  Entry entry(state, address, missed);
+  const auto values = freed == nullptr ? Counters() : entry.note(freed);
+  entry.begin(OperationKind::free);
   erase(shard, slot);
-  if (counters.count != nullptr) {
-    entry.add(*counters.count, 1);
-    entry.add(*counters.bytes, block_size(missed));
+  if (freed != nullptr) {
+    add(freed, values, block_size(missed));
   }
   entry.settle(OperationKind::none);
   ++state.missed_frees;
   shrink_live(control, state, block_size(missed));
-  return find_slot(entries(shard), capacity(shard), address);
+  return find_slot(entries(shard), shard.slots, address);
 }
 
-// Enters a new block; what a realloc took before is counted as freed in the same moment.
-void allocate(Control& control, ThreadState& state, const Call& call, std::uint64_t address, std::uint64_t size) {
-  // What a realloc that this call interrupts has detached is not this one's.
-  const auto old = call.site->kind == SiteKind::reallocate ? state.detached : BlockEntry{};
-  const bool has_old = old.low != 0;
-  if ((address & 7) != 0 || address >> (kAddressBits + 3) != 0 || size >> kSizeBits != 0) {
-    count_lost(control, &state, Reason::unusual);
-    if (has_old) {
-      free_detached(control, state);
-    }
-    return;
-  }
-  const auto number = origin_of_call(control, state, call);
-  const auto freed = has_old ? freed_counters(control, state, old) : Freed();
-  auto& shard = shard_of(control, address);
-  if (number == 0 || (has_old && freed.count == nullptr) || !lock(control, shard, state.number)) {
-    if (number != 0) {
-      count_lost(control, &state, has_old && freed.count == nullptr ? Reason::no_memory : Reason::held);
-    }
-    if (has_old) {
-      free_detached(control, state);
-    }
-    return;
-  }
-  auto* slot = room_for(control, shard, address);
-  if (slot == nullptr) {
-    unlock(shard);
-    count_lost(control, &state, Reason::no_memory);
-    if (has_old) {
-      free_detached(control, state);
-    }
-    return;
-  }
-  if (slot->low != 0) [[unlikely]] {
-    slot = close_missed(control, state, shard, slot, address);
-  }
-  const auto block = make_block(address, size, number, control.epoch);
-  state.operation.old = block;
-  Entry entry(state, has_old ? OperationKind::reallocate : OperationKind::allocate, address);
-  if (!is_current(control, shard)) [[unlikely]] {
-    entry.settle(OperationKind::none);
-    unlock(shard);
-    allocate(control, state, call, address, size);  // in the table as it is now
-    return;
-  }
-  put(slot, block);
-  ++shard.count;
-  unlock(shard);
+[[gnu::noinline, gnu::no_caller_saved_registers]] void lose(Control& control, ThreadState& state, Reason reason,
+                                                            bool has_old) {
+  count_lost(control, &state, reason);
   if (has_old) {
-    entry.add(*freed.count, 1);
-    entry.add(*freed.bytes, block_size(old));
+    free_detached(control, state);
+  }
+}
+
+// Enters a new block. What a realloc took before is counted as freed in the same moment: what the outer of two reallocs
+// has detached is not the inner call's.
+template <bool kReallocates>
+[[gnu::always_inline]] inline void allocate(Control& control, ThreadState& state, const Call& call,
+                                            std::uint64_t address, std::uint64_t size) {
+  const auto old = kReallocates ? state.detached : BlockEntry{};
+  const bool has_old = kReallocates && old.low != 0;
+  if ((address & 7) != 0 || address >> (kAddressBits + 3) != 0 || size >> kSizeBits != 0) [[unlikely]] {
+    lose(control, state, Reason::unusual, has_old);
+    return;
+  }
+  auto number = state.last.origin;
+  if (!is_last_call(control, state, call)) {
+    expect_block(control, address);
+    number = walk_to_origin(control, state, call);
+    if (number == 0) {
+      if (has_old) {
+        free_detached(control, state);
+      }
+      return;
+    }
   }
   auto& origin = *origin_record(control, number);
-  entry.add(origin.allocated_count, 1);
-  entry.add(origin.allocated_bytes, size);
-  if (has_old) {
-    entry.settle(OperationKind::settled);
-    state.detached.low = 0;
-    shrink_live(control, state, block_size(old));
+  auto* freed = has_old ? freed_counters(control, state, old) : nullptr;
+  if (has_old && freed == nullptr) {
+    lose(control, state, Reason::no_memory, has_old);
+    return;
   }
-  entry.settle(OperationKind::none);
-  grow_live(control, state, size);
+  auto& shard = shard_of(control, address);
+  for (;;) {
+    if (!lock(control, shard, state.number)) [[unlikely]] {
+      lose(control, state, Reason::held, has_old);
+      return;
+    }
+    auto* slot = room_for(control, shard, address);
+    if (slot == nullptr) [[unlikely]] {
+      unlock(shard);
+      lose(control, state, Reason::no_memory, has_old);
+      return;
+    }
+    if (slot->low != 0) [[unlikely]] {
+      slot = close_missed(control, state, shard, slot, address);
+    }
+    const auto block = make_block(address, size, number, control.epoch);
+    Entry entry(state, address, block);
+    const auto freed_before = has_old ? entry.note(freed) : Counters();
+    const auto before = entry.note(allocated_of(origin));
+    entry.begin(has_old ? OperationKind::reallocate : OperationKind::allocate);
+    if (!is_current(control, shard)) [[unlikely]] {
+      entry.settle(OperationKind::none);
+      unlock(shard);
+      continue;  // in the table as it is now
+    }
+    put(slot, block);
+    ++shard.count;
+    unlock(shard);
+    if (has_old) {
+      add(freed, freed_before, block_size(old));
+    }
+    add(allocated_of(origin), before, size);
+    if (has_old) {
+      entry.settle(OperationKind::settled);
+      state.detached.low = 0;
+      shrink_live(control, state, block_size(old));
+    }
+    entry.settle(OperationKind::none);
+    grow_live(control, state, size);
+    return;
+  }
 }
 
 // Whether a call is part of the one that is under way on its thread: it comes from the allocator's own module, or was
 // jumped to by the entry point that the hook called. Else the allocator called the program back (a new handler, the
 // memory of an exception), or a signal handler makes it: then it is one of its own.
-[[gnu::noinline]] bool is_part_of_outer(const Control& control, const ThreadState& state, const Call& call) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] bool is_part_of_outer(const ThreadState& state, const Call& call) {
+  const auto& control = call.control();
   const auto& outer = *at<const Site>(state.outer_site);
-  const auto caller = *at<const std::uint64_t>(call.stack);
+  const auto caller = call.return_address;
   return (caller >= outer.module_begin && caller < outer.module_end) ||
          (caller >= control.code_begin && caller < control.code_end);
 }
 
-[[gnu::always_inline]] inline ThreadState* enter(Call& call) {
+[[gnu::always_inline]] inline ThreadState* enter(const Call& call) {
   auto& control = call.control();
   auto* state = thread_state(control);
-  call.state = state;
-  if (state == nullptr) {
+  if (state == nullptr) [[unlikely]] {
     return nullptr;
   }
   if (state->busy != 0) [[unlikely]] {
@@ -326,7 +374,7 @@ void allocate(Control& control, ThreadState& state, const Call& call, std::uint6
     return nullptr;
   }
   // One that stands at or below this one on the stack was left without a return.
-  if (state->outer_stack > call.stack && is_part_of_outer(control, *state, call)) [[unlikely]] {
+  if (state->outer_stack > call.stack() && is_part_of_outer(*state, call)) [[unlikely]] {
     return nullptr;
   }
   return state;
@@ -362,6 +410,72 @@ class Busy {
   ThreadState& state_;
 };
 
+inline void begin_outer(ThreadState& state, const Call& call) {
+  state.outer_site = address_of(call.site);
+  in_order();
+  state.outer_stack = call.stack();
+}
+
+// A call that interrupts another, or takes a block. False: it is not recorded.
+[[gnu::noinline, gnu::no_caller_saved_registers]] bool begin_call(ThreadState& state, Call& call) {
+  const Busy busy(state);
+  auto& control = call.control();
+  const auto& site = *call.site;
+  const bool interrupts = state.outer_stack > call.stack();
+  call.outer_stack = interrupts ? state.outer_stack : 0;
+  call.outer_site = state.outer_site;
+  if (!interrupts && state.detached.low != 0) [[unlikely]] {
+    attach_again(control, state);  // a realloc that was left without a return
+  }
+  if (state.detached.low != 0 && site.kind == SiteKind::reallocate) [[unlikely]] {
+    count_lost(control, &state, Reason::interrupted);  // of two reallocs at a time the outer one is kept
+    return false;
+  }
+  state.outer_stack = 0;
+  in_order();
+  begin_outer(state, call);
+  const auto pointer = call.argument(site.pointer);
+  if (pointer != 0) {
+    if (site.kind == SiteKind::free) {
+      free_block(control, state, call, pointer);
+    } else if (site.kind == SiteKind::reallocate) {
+      detach(control, state, pointer);
+    }
+  }
+  return true;
+}
+
+// The end of a call of another kind than malloc.
+[[gnu::noinline, gnu::no_caller_saved_registers]] void end_call(ThreadState& state, const Call& call) {
+  auto& control = call.control();
+  const auto& site = *call.site;
+  const auto result = call.rax;
+  if (site.kind == SiteKind::allocate_out) {
+    // An int: the upper half of rax means nothing.
+    if (static_cast<std::uint32_t>(result) == 0) {
+      if (const auto block = *at<const std::uint64_t>(call.argument(site.pointer)); block != 0) {
+        allocate<false>(control, state, call, block, size_of(call).bytes);
+      }
+    }
+  } else if (site.kind == SiteKind::reallocate) {
+    const auto size = size_of(call);
+    const bool had_block = call.argument(site.pointer) != 0;
+    const bool was_freed = result != 0 || (size.bytes == 0 && !size.overflows);
+    if (had_block && was_freed && state.detached.low == 0) {
+      ++state.unknown_frees;
+    }
+    if (result != 0) {
+      allocate<true>(control, state, call, result, size.bytes);
+    } else if (state.detached.low != 0) {
+      if (was_freed) {
+        free_detached(control, state);
+      } else {
+        attach_again(control, state);
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace memsnap::recorder
 
@@ -370,81 +484,29 @@ using namespace memsnap::recorder;
 extern "C" {
 
 // Before the entry point's own code. False: this call is none of ours.
-[[gnu::visibility("hidden")]] bool memsnap_before(Call* call) {
+[[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] bool memsnap_before(Call* call) {
   auto* state = enter(*call);
   if (state == nullptr) {
     return false;
   }
-  const Busy busy(*state);
-  auto& control = call->control();
-  const auto& site = *call->site;
-  const bool interrupts = state->outer_stack > call->stack;
-  call->outer_stack = interrupts ? state->outer_stack : 0;
+  call->state = state;
+  if (call->site->kind != SiteKind::allocate || state->outer_stack != 0 || state->detached.low != 0) [[unlikely]] {
+    return begin_call(*state, *call);
+  }
+  call->outer_stack = 0;
   call->outer_site = state->outer_site;
-  if (!interrupts && state->detached.low != 0) [[unlikely]] {
-    attach_again(control, *state);  // a realloc that was left without a return
-  }
-  if (state->detached.low != 0 && site.kind == SiteKind::reallocate) [[unlikely]] {
-    count_lost(control, state, Reason::interrupted);  // of two reallocs at a time the outer one is kept
-    return false;
-  }
-  state->outer_stack = 0;
-  in_order();
-  state->outer_site = address_of(&site);
-  in_order();
-  state->outer_stack = call->stack;
-  const auto pointer = call->argument(site.pointer);
-  if (pointer != 0) {
-    if (site.kind == SiteKind::free) {
-      free_block(control, *state, *call, pointer);
-    } else if (site.kind == SiteKind::reallocate) {
-      detach(control, *state, pointer);
-    }
-  }
+  begin_outer(*state, *call);
   return true;
 }
 
 // After it; call->rax is its result.
-[[gnu::visibility("hidden")]] void memsnap_after(Call* call) {
+[[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_after(Call* call) {
   auto& state = *call->state;
-  auto& control = call->control();
-  const auto& site = *call->site;
-  const auto result = call->rax;
   const Busy busy(state);
-  switch (site.kind) {
-    case SiteKind::free:
-      break;
-    case SiteKind::allocate_out:
-      // An int: the upper half of rax means nothing.
-      if (static_cast<std::uint32_t>(result) == 0) {
-        if (const auto block = *at<const std::uint64_t>(call->argument(site.pointer)); block != 0) {
-          allocate(control, state, *call, block, size_of(*call).bytes);
-        }
-      }
-      break;
-    case SiteKind::allocate:
-      if (result != 0) {
-        allocate(control, state, *call, result, size_of(*call).bytes);
-      }
-      break;
-    case SiteKind::reallocate: {
-      const auto size = size_of(*call);
-      const bool had_block = call->argument(site.pointer) != 0;
-      const bool was_freed = result != 0 || (size.bytes == 0 && !size.overflows);
-      if (had_block && was_freed && state.detached.low == 0) {
-        ++state.unknown_frees;
-      }
-      if (result != 0) {
-        allocate(control, state, *call, result, size.bytes);
-      } else if (state.detached.low != 0) {
-        if (was_freed) {
-          free_detached(control, state);
-        } else {
-          attach_again(control, state);
-        }
-      }
-      break;
-    }
+  if (call->site->kind != SiteKind::allocate) {
+    end_call(state, *call);
+  } else if (call->rax != 0) [[likely]] {
+    allocate<false>(call->control(), state, *call, call->rax, size_of(*call).bytes);
   }
   state.outer_stack = 0;
   in_order();
@@ -454,8 +516,8 @@ extern "C" {
 }
 
 // A free, of an entry point that calls no other.
-[[gnu::visibility("hidden")]] void memsnap_free(Call* call) {
-  if (auto* state = enter(*call); state != nullptr) {
+[[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_free(Call* call) {
+  if (auto* state = enter(*call); state != nullptr) [[likely]] {
     const Busy busy(*state);
     free_block(call->control(), *state, *call, call->argument(call->site->pointer));
   }
@@ -463,7 +525,7 @@ extern "C" {
 
 // Before a filter of system calls is in force: the last moment for what it denies. Should the process not get its
 // filter, this does no harm.
-[[gnu::visibility("hidden")]] void memsnap_filter(Call* call) {
+[[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_filter(Call* call) {
   auto& control = call->control();
   const auto denied = about_to_deny(control, *call) & ~control.denied;
   if (denied == 0) {
@@ -476,8 +538,8 @@ extern "C" {
     // Finds out how far the stack reaches.
     const Busy busy(*state);
     WalkedFrame innermost{};
-    innermost.pc = *at<const std::uint64_t>(call->stack);
-    innermost.sp = call->stack + sizeof(std::uint64_t);
+    innermost.pc = call->return_address;
+    innermost.sp = call->stack() + sizeof(std::uint64_t);
     innermost.rbp = call->rbp;
     forget_walks(*state);
     walk(control, *state, innermost, kMostFrames);

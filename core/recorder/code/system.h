@@ -111,7 +111,9 @@ inline bool is_readable(const Control& control, std::uint64_t address) {
 
 inline constexpr std::uint64_t kGetFs = 0x1003;  // ARCH_GET_FS
 
-[[gnu::noinline]] inline std::uint64_t ask_thread_pointer() {
+// What a hook calls rarely keeps all registers by itself (no_caller_saved_registers): then those that are not needed
+// need not be kept by the hook either.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline std::uint64_t ask_thread_pointer() {
   std::uint64_t base = 0;
   kernel(Call6::arch_prctl, kGetFs, address_of(&base));
   return base;

@@ -17,6 +17,7 @@ inline void count_lost(Control& control, ThreadState* state, Reason reason) {
 // Nothing is known of the thread's stack and its modules.
 inline void forget_walks(ThreadState& state) {
   state.walked_count = 0;
+  state.last.origin = 0;
   for (auto& range : state.stack_ranges) {
     range = {};
   }
@@ -70,7 +71,9 @@ inline void enter_child(Control& control, ThreadState& mine) {
   for (auto& shard : control.shards) {
     if (shard.lock != 0) {
       if (shard.table != 0 && shard.generation == control.generation) {
-        rebuild(control, shard, capacity(shard));
+        shard.slots = capacity(shard);
+        shard.most = shard.slots * 13 / 16;
+        rebuild(control, shard, shard.slots);
       }
       shard.lock = 0;
     }
@@ -107,16 +110,21 @@ inline bool is_idle(Control& control, std::uint32_t number) {
   return freed == origin.allocated_count;
 }
 
+/// An origin in its thread's index: half of its hash shows that it is another without a look at its record.
+inline std::uint64_t index_entry(std::uint64_t hash, std::uint32_t number) {
+  return (hash & ~std::uint64_t{0xffff'ffff}) | number;
+}
+
 // Enters an origin into an index that has room; false where it has one of that hash.
-inline bool enter_origin(Control& control, std::uint32_t* index, std::uint64_t capacity, std::uint32_t number) {
+inline bool enter_origin(Control& control, std::uint64_t* index, std::uint64_t capacity, std::uint32_t number) {
   const auto hash = origin_record(control, number)->hash;
   auto slot = hash & (capacity - 1);
   for (; index[slot] != 0; slot = (slot + 1) & (capacity - 1)) {
-    if (origin_record(control, index[slot])->hash == hash) {
+    if (origin_record(control, static_cast<std::uint32_t>(index[slot]))->hash == hash) {
       return false;
     }
   }
-  index[slot] = number;
+  index[slot] = index_entry(hash, number);
   return true;
 }
 
@@ -137,8 +145,8 @@ inline void enter_next_thread(Control& control, ThreadState& state) {
   if (old == 0) {
     return;
   }
-  const auto fresh = map(control, capacity * sizeof(std::uint32_t));
-  auto* index = at<std::uint32_t>(fresh);
+  const auto fresh = map(control, capacity * sizeof(std::uint64_t));
+  auto* index = at<std::uint64_t>(fresh);
   auto left = static_cast<std::uint32_t>(state.left_origins);
   state.left_origins = 0;
   state.origin_count = 0;
@@ -157,8 +165,8 @@ inline void enter_next_thread(Control& control, ThreadState& state) {
     }
   };
   for (std::uint64_t i = 0; i < capacity; ++i) {
-    if (at<std::uint32_t>(old)[i] != 0) {
-      sort_in(at<std::uint32_t>(old)[i]);
+    if (at<std::uint64_t>(old)[i] != 0) {
+      sort_in(static_cast<std::uint32_t>(at<std::uint64_t>(old)[i]));
     }
   }
   while (left != 0) {
@@ -166,7 +174,7 @@ inline void enter_next_thread(Control& control, ThreadState& state) {
     left = origin_record(control, number)->next_left;
     sort_in(number);
   }
-  unmap(control, old, capacity * sizeof(std::uint32_t));
+  unmap(control, old, capacity * sizeof(std::uint64_t));
   state.origin_index = fresh;
   state.origin_capacity = fresh == 0 ? 0 : capacity;
 }
@@ -210,7 +218,8 @@ inline std::uint32_t tid_of(const Control& control, std::uint64_t pointer) {
   return &state;
 }
 
-[[gnu::noinline]] inline void another_tid(Control& control, ThreadState& state, std::uint32_t tid) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline void another_tid(Control& control, ThreadState& state,
+                                                                          std::uint32_t tid) {
   // Where that cannot be asked: a process that may not even do that has no children.
   const auto process =
       is_denied(control, Denied::getpid) ? control.process : static_cast<std::uint32_t>(kernel(Call6::getpid));
@@ -229,7 +238,8 @@ inline std::uint64_t first_slot(std::uint64_t key) {
   return (key * 0x9e3779b97f4a7c15ULL) >> 50;
 }
 
-[[gnu::noinline]] inline ThreadState* search_state(Control& control, std::uint64_t key, std::uint64_t pointer) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline ThreadState* search_state(Control& control, std::uint64_t key,
+                                                                                   std::uint64_t pointer) {
   auto index = first_slot(key);
   for (std::size_t tries = 0; tries < kThreadSlots; ++tries) {
     auto& slot = control.thread_slots[index];
@@ -253,20 +263,19 @@ inline std::uint64_t first_slot(std::uint64_t key) {
 /// The state of the thread that runs this; nullptr where it cannot have one (which is counted).
 [[gnu::always_inline]] inline ThreadState* thread_state(Control& control) {
   const auto pointer = thread_pointer(control);
-  // Before the C library has set its threads up there is one, without a thread pointer.
-  const auto key = pointer == 0 ? 1 : pointer;
-  const auto& slot = control.thread_slots[first_slot(key)];
-  ThreadState* state = nullptr;
-  if (slot.thread_pointer == key && slot.state != 0) [[likely]] {
-    state = at<ThreadState>(slot.state);
-  } else {
-    state = search_state(control, key, pointer);
+  const auto& slot = control.thread_slots[first_slot(pointer)];
+  auto* state = at<ThreadState>(slot.state);
+  if (slot.thread_pointer != pointer || state == nullptr) [[unlikely]] {
+    // Before the C library has set its threads up there is one, without a thread pointer.
+    state = search_state(control, pointer == 0 ? 1 : pointer, pointer);
     if (state == nullptr) {
       return nullptr;
     }
   }
-  if (const auto tid = tid_of(control, pointer); tid != state->tid && tid != 0) [[unlikely]] {
-    another_tid(control, *state, tid);
+  if (control.tid_offset != 0) {
+    if (const auto tid = tid_of(control, pointer); tid != state->tid && tid != 0) [[unlikely]] {
+      another_tid(control, *state, tid);
+    }
   }
   return state;
 }

@@ -229,18 +229,34 @@ inline bool is_enough(const ThreadState& state, std::uint64_t first) {
   return first > 0 || (state.walked[0].flags & (kWalkedEnd | kWalkedStuck)) != 0;
 }
 
-/// Whether the stack still holds what the frames from `first` to `last` - 1 were loaded from. Looks from the innermost
-/// outwards, and no further than the first difference: behind that the stack may be another one, and the old one gone.
-inline bool are_unchanged(const ThreadState& state, std::uint64_t first, std::uint64_t last) {
-  const auto* end = state.checks + (first == 0 ? 0 : state.walked[first - 1].checks);
-  const auto* check = state.checks + (last == 0 ? 0 : state.walked[last - 1].checks);
-  while (check != end) {
-    --check;
-    if (*at<const volatile std::uint64_t>(check->slot) != check->value) {
+inline bool is_unchanged(const WalkCheck& check) {
+  return *at<const volatile std::uint64_t>(check.slot) == check.value;
+}
+
+/// Whether the stack still holds what was found at these checks. Looks from the last one, the innermost, outwards, and
+/// no further than the first difference: behind that the stack may be another one, and the old one gone.
+[[gnu::always_inline]] inline bool are_unchanged(const WalkCheck* first, const WalkCheck* last) {
+  for (const auto* few = first + 3; last > few; last -= 4) {
+    if (!is_unchanged(last[-1]) || !is_unchanged(last[-2]) || !is_unchanged(last[-3]) || !is_unchanged(last[-4])) {
+      return false;
+    }
+  }
+  for (; last != first; --last) {
+    if (!is_unchanged(last[-1])) {
       return false;
     }
   }
   return true;
+}
+
+/// The end of the checks of walked[count - 1] and those further out.
+inline const WalkCheck* checks_end(const ThreadState& state, std::uint64_t count) {
+  return state.checks + (count == 0 ? 0 : state.walked[count - 1].checks);
+}
+
+/// The same for what the frames from `first` to `last` - 1 were loaded from.
+inline bool are_unchanged(const ThreadState& state, std::uint64_t first, std::uint64_t last) {
+  return are_unchanged(checks_end(state, first), checks_end(state, last));
 }
 
 inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
@@ -250,6 +266,7 @@ inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
 [[gnu::noinline]] inline void walk(const Control& control, ThreadState& state, const WalkedFrame& innermost,
                                    std::uint64_t limit) {
   constexpr auto kCapacity = std::uint64_t{kWalked};
+  state.last.origin = 0;
   if (state.modules_generation != control.modules_generation) [[unlikely]] {
     state.walked_count = 0;
     zero(address_of(state.row_cache), kRowCache * (sizeof(RowCacheEntry) / sizeof(std::uint64_t)));
