@@ -25,8 +25,7 @@ inline std::uint64_t home(std::uint64_t address, std::uint64_t slots) {
 }
 
 /// Has the slot loaded that a block will soon be looked for in. Looks without the lock, so that it may be another one.
-inline void expect_block(const Control& control, std::uint64_t address) {
-  const auto& shard = control.shards[scatter(address) >> (64 - kShardBits)];
+inline void expect_block(const Shard& shard, std::uint64_t address) {
   __builtin_prefetch(entries(shard) + home(address, shard.slots), 1);
 }
 

@@ -292,9 +292,10 @@ template <bool kReallocates>
     lose(control, state, Reason::unusual, has_old);
     return;
   }
+  auto& shard = shard_of(control, address);
+  expect_block(shard, address);
   auto number = state.last.origin;
   if (!is_last_call(control, state, call)) {
-    expect_block(control, address);
     number = walk_to_origin(control, state, call);
     if (number == 0) {
       if (has_old) {
@@ -309,7 +310,6 @@ template <bool kReallocates>
     lose(control, state, Reason::no_memory, has_old);
     return;
   }
-  auto& shard = shard_of(control, address);
   for (;;) {
     if (!lock(control, shard, state.number)) [[unlikely]] {
       lose(control, state, Reason::held, has_old);
