@@ -20,6 +20,12 @@ constexpr std::array<const char*, Registers::kCount> kRegisterNames = {"rax", "r
                                                                        "rbp", "rsp", "r8",  "r9",  "r10", "r11",
                                                                        "r12", "r13", "r14", "r15", "rip"};
 
+// Files that GDB reads through a server have this in front.
+std::string local_path(const std::string& path) {
+  constexpr std::string_view kTarget = "target:";
+  return path.starts_with(kTarget) ? path.substr(kTarget.size()) : path;
+}
+
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
 }  // namespace
@@ -40,8 +46,11 @@ void GdbDebugger::choose_inferior() {
   const auto current = gdb_.attr("selected_inferior")();
   inferior_number_ = current.attr("num").cast<int>();
   pid_ = current.attr("pid").cast<int>();
-  native_ = is_native();
-  local_memory_.set_pid(native_ ? pid_ : 0);
+  native_ = connection_type() == "native";
+  local_memory_.set_pid(0);
+  local_pid_ = native_ || is_on_this_machine() ? pid_ : 0;
+  local_memory_.set_pid(local_pid_);
+  register_places_.clear();
 }
 
 bool GdbDebugger::is_current_inferior() {
@@ -54,9 +63,10 @@ bool GdbDebugger::has_live_process() {
   return is_ours && current.attr("pid").cast<int>() != 0 && !is_core(current);
 }
 
-bool GdbDebugger::is_native() {
+// Empty where there is no process.
+std::string GdbDebugger::connection_type() {
   const auto connection = inferior().attr("connection");
-  return !connection.is_none() && connection.attr("type").cast<std::string>() == "native";
+  return connection.is_none() ? std::string() : connection.attr("type").cast<std::string>();
 }
 
 InferiorState GdbDebugger::state() {
@@ -77,6 +87,8 @@ InferiorState GdbDebugger::state() {
 
 bool GdbDebugger::was_launched() { return !inferior().attr("was_attached").cast<bool>(); }
 
+bool GdbDebugger::saw_start() { return connection_type() == "native" && was_launched(); }
+
 // Asked at each command too, which the user may give while another inferior is selected than ours.
 std::string GdbDebugger::program_instance() {
   const auto known = inferior();
@@ -87,23 +99,23 @@ std::string GdbDebugger::program_instance() {
   if (is_core(inferior())) {
     return core_instance();
   }
-  return native_ ? local_program_instance(pid_) : std::string();
+  return local_pid_ != 0 ? local_program_instance(pid_, *this) : std::string();
 }
 
 std::vector<MappedModule> GdbDebugger::modules() {
   choose_inferior();
   auto modules = is_core(inferior()) ? core_file_modules()
-                 : native_           ? local_modules_.read(pid_)
+                 : local_pid_ != 0   ? local_modules_.read(pid_)
                                      : std::vector<MappedModule>();
   for (const auto objfile : gdb_.attr("objfiles")()) {
     const auto owner = objfile.attr("owner");
     if (owner.is_none()) {
       continue;
     }
-    const auto path = owner.attr("filename").cast<std::string>();
+    const auto path = local_path(owner.attr("filename").cast<std::string>());
     const auto found = std::ranges::find(modules, path, [](const MappedModule& each) { return each.module.path; });
     if (found != modules.end()) {
-      found->module.debug_file = objfile.attr("filename").cast<std::string>();
+      found->module.debug_file = local_path(objfile.attr("filename").cast<std::string>());
     }
   }
   return modules;
@@ -119,6 +131,24 @@ std::size_t GdbDebugger::read(Address address, std::span<std::byte> into) {
   if (const auto got = local_memory_.read(address, into); got > 0) {
     return got;
   }
+  if (const auto got = read_through_debugger(address, into); got > 0) {
+    return got;
+  }
+  // GDB gives all or nothing.
+  constexpr std::size_t kPage = 4096;
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const auto rest = into.subspan(done);
+    const auto size = std::min<std::size_t>(rest.size(), kPage - (address.value + done) % kPage);
+    if (size == into.size() || read_through_debugger(address + done, rest.first(size)) != size) {
+      break;
+    }
+    done += size;
+  }
+  return done;
+}
+
+std::size_t GdbDebugger::read_through_debugger(Address address, std::span<std::byte> into) {
   try {
     const py::buffer bytes = inferior().attr("read_memory")(address.value, into.size());
     const auto view = bytes.request();
@@ -172,7 +202,7 @@ ThreadLabel GdbDebugger::thread_label(OsThreadId id) {
     const py::tuple ptid = thread.attr("ptid");
     if (ptid[1].cast<std::uint64_t>() == static_cast<std::uint64_t>(id)) {
       const auto known = thread.attr("name");
-      const auto name = native_           ? local_thread_name(pid_, id)
+      const auto name = local_pid_ != 0   ? local_thread_name(pid_, id)
                         : known.is_none() ? std::string()
                                           : py::str(known).cast<std::string>();
       return {thread.attr("num").cast<std::uint32_t>(), name};

@@ -5,8 +5,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "gdb/native_registers.h"
+#include "gdb/remote_server.h"
 #include "plugin/debugger.h"
 #include "plugin/local_process.h"
+#include "plugin/system_call.h"
 
 namespace memsnap {
 
@@ -20,6 +23,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
 
   InferiorState state() override;
   bool was_launched() override;
+  bool saw_start() override;
   std::string program_instance() override;
   std::vector<MappedModule> modules() override;
   MemoryReader& memory() override { return *this; }
@@ -65,8 +69,14 @@ class GdbDebugger final : public Debugger, private MemoryReader {
 
  private:
   std::size_t read(Address address, std::span<std::byte> into) override;
+  std::size_t read_through_debugger(Address address, std::span<std::byte> into);
   pybind11::object inferior();
-  bool is_native();
+  std::string connection_type();
+  bool is_on_this_machine();
+  std::string server_obstacle();
+  Result<std::int64_t> call_through_server(Address instruction, const SystemCall& call);
+  std::optional<NativeRegisters> read_through_server(pid_t thread);
+  std::optional<NativeRegisters> read_registers(OsThreadId thread);
   static bool is_core(const pybind11::handle& inferior);
   std::string core_instance();
   std::vector<MappedModule> core_file_modules();
@@ -76,6 +86,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   static std::uint64_t read_frame_register(const pybind11::object& frame, Register which);
   pybind11::object find_thread(OsThreadId id);
   std::vector<pid_t> callable_threads();
+  Result<std::int64_t> call_kernel(Address instruction, const SystemCall& call);
   std::string execute(const std::string& command);
   void change_symbols(const std::string& command);
 
@@ -85,7 +96,9 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   std::uint32_t next_breakpoint_ = 0;
   int inferior_number_ = 0;
   int pid_ = 0;
-  bool native_ = false;
+  bool native_ = false;  // GDB traces it itself
+  int local_pid_ = 0;    // the same as pid_ where the process can be looked at on this machine
+  RemoteServer::RegisterPlaces register_places_;
   LocalMemory local_memory_;
   LocalModules local_modules_;
   std::vector<std::string> symbol_files_;  // those added

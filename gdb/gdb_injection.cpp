@@ -24,6 +24,8 @@ std::unexpected<Error> refused(const std::string& what, const py::error_already_
   return fail(Code::debugger, fmt::format("{}: {}", what, words.substr(0, words.find('\n'))));
 }
 
+constexpr const char* kNotLocal = "the process does not run on this machine, or cannot be looked at here";
+
 // As a word of a command.
 std::string quoted(const std::string& path) {
   std::string word = "\"";
@@ -68,7 +70,13 @@ py::object GdbDebugger::find_thread(OsThreadId id) {
 }
 
 std::string GdbDebugger::injection_obstacle() {
-  return native_ ? local_injection_obstacle(pid_) : "the debugger does not run the process on this machine itself";
+  if (local_pid_ == 0) {
+    return kNotLocal;
+  }
+  if (auto obstacle = native_ ? std::string() : server_obstacle(); !obstacle.empty()) {
+    return obstacle;
+  }
+  return local_injection_obstacle(pid_);
 }
 
 std::vector<AddressRange> GdbDebugger::mappings() {
@@ -76,7 +84,7 @@ std::vector<AddressRange> GdbDebugger::mappings() {
     return core_file_mappings();
   }
   std::vector<AddressRange> ranges;
-  for (const auto& mapping : native_ ? local_mappings(pid_) : std::vector<Mapping>()) {
+  for (const auto& mapping : local_pid_ != 0 ? local_mappings(pid_) : std::vector<Mapping>()) {
     ranges.push_back(mapping.range);
   }
   return ranges;
@@ -103,29 +111,33 @@ std::vector<pid_t> GdbDebugger::callable_threads() {
   return threads;
 }
 
-Result<Address> GdbDebugger::allocate(std::size_t size, Protection protection, std::optional<Address> at) {
+Result<std::int64_t> GdbDebugger::call_kernel(Address instruction, const SystemCall& call) {
   if (!native_) {
+    return call_through_server(instruction, call);
+  }
+  Result<std::int64_t> result = fail(Code::debugger, "no thread is stopped that could make a call in the process");
+  for (const auto thread : callable_threads()) {
+    result = call_in_thread(pid_, thread, instruction, call);
+    if (result) {
+      break;
+    }
+  }
+  return result;
+}
+
+Result<Address> GdbDebugger::allocate(std::size_t size, Protection protection, std::optional<Address> at) {
+  if (local_pid_ == 0) {
     return fail(Code::unsupported, injection_obstacle());
   }
   if (const auto obstacle = local_system_call_obstacle(pid_); !obstacle.empty()) {
     return fail(Code::unsupported, obstacle);
   }
-  const auto instruction = find_system_call(local_mappings(pid_), local_memory_);
+  const auto instruction = find_system_call(local_mappings(pid_), memory());
   if (!instruction) {
     return fail(Code::unsupported, "the process has no instruction to call the kernel with");
   }
-  const auto call = [&](const SystemCall& what) -> Result<std::int64_t> {
-    Result<std::int64_t> result = fail(Code::debugger, "no thread is stopped that could make a call in the process");
-    for (const auto thread : callable_threads()) {
-      result = call_in_thread(pid_, thread, *instruction, what);
-      if (result) {
-        break;
-      }
-    }
-    return result;
-  };
   try {
-    return map_memory(call, size, protection, at);
+    return map_memory([&](const SystemCall& what) { return call_kernel(*instruction, what); }, size, protection, at);
   } catch (const py::error_already_set& error) {
     return refused("no memory can be mapped in the process", error);
   }
@@ -149,18 +161,23 @@ Result<void> GdbDebugger::write(Address address, std::span<const std::byte> byte
   }
 }
 
-std::vector<OsThreadId> GdbDebugger::threads() { return native_ ? local_threads(pid_) : core_file_threads(); }
+std::vector<OsThreadId> GdbDebugger::threads() { return local_pid_ != 0 ? local_threads(pid_) : core_file_threads(); }
+
+std::optional<NativeRegisters> GdbDebugger::read_registers(OsThreadId thread) {
+  const auto id = static_cast<pid_t>(thread);
+  return native_ ? read_native_registers(id) : read_through_server(id);
+}
 
 std::optional<std::uint64_t> GdbDebugger::read_register(OsThreadId thread, Register which) {
-  if (!native_) {
+  if (is_core(inferior())) {
     return core_file_register(thread, which);
   }
-  const auto registers = read_native_registers(static_cast<pid_t>(thread));
+  const auto registers = read_registers(thread);
   return registers ? registers->general.get(which) : std::nullopt;
 }
 
 std::optional<Address> GdbDebugger::thread_pointer(OsThreadId thread) {
-  const auto registers = native_ ? read_native_registers(static_cast<pid_t>(thread)) : std::nullopt;
+  const auto registers = read_registers(thread);
   return registers ? std::optional(registers->thread_pointer) : std::nullopt;
 }
 

@@ -7,7 +7,6 @@
 #include <bit>
 #include <cerrno>
 #include <csignal>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <string>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "lldb/debug_server.h"
+#include "plugin/local_process.h"
 
 // Not by an expression, which is LLDB's way to call something: where several threads reach breakpoints at once, those
 // of the others are lost when a callback evaluates one. Not by SBProcess::AllocateMemory either: its memory is shared
@@ -56,22 +56,6 @@ std::map<std::uint64_t, std::uint64_t> register_numbers(DebugServer& server) {
     }
   }
   return numbers;
-}
-
-// Signals that wait for a thread and that it does not block. Source: proc(5), /proc/pid/status.
-std::uint64_t waiting_signals(std::uint64_t thread) {
-  std::ifstream status(fmt::format("/proc/{}/status", thread));
-  std::uint64_t waiting = 0;
-  std::uint64_t blocked = 0;
-  for (std::string line; std::getline(status, line);) {
-    const auto value = [&line] { return std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 16); };
-    if (line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) {
-      waiting |= value();
-    } else if (line.starts_with("SigBlk:")) {
-      blocked = value();
-    }
-  }
-  return waiting & ~blocked;
 }
 
 // A thread that the server holds, given back as it was found.
@@ -209,7 +193,7 @@ bool can_be_taken(lldb::SBProcess& process, lldb::SBThread& thread) {
       break;
   }
   // An ordinary one can be sent again; what comes with a real-time signal is more than its number.
-  return waiting_signals(thread.GetThreadID()) >> (kFirstRealTimeSignal - 1) == 0;
+  return local_waiting_signals(OsThreadId{thread.GetThreadID()}) >> (kFirstRealTimeSignal - 1) == 0;
 }
 
 // The thread to take: the selected one if it can be, and no signal waits for it.
@@ -223,7 +207,7 @@ std::optional<lldb::SBThread> choose_thread(lldb::SBProcess& process) {
     if (!thread.IsValid() || !can_be_taken(process, thread)) {
       continue;
     }
-    if (waiting_signals(thread.GetThreadID()) == 0) {
+    if (local_waiting_signals(OsThreadId{thread.GetThreadID()}) == 0) {
       return thread;
     }
     second_best = second_best ? second_best : thread;

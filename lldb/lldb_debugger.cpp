@@ -1,11 +1,11 @@
 #include "lldb/lldb_debugger.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 
 #include "plugin/progress.h"
 
@@ -17,19 +17,10 @@ constexpr std::array<const char*, Registers::kCount> kRegisterNames = {"rax", "r
                                                                        "rbp", "rsp", "r8",  "r9",  "r10", "r11",
                                                                        "r12", "r13", "r14", "r15", "rip"};
 
-// The process that traces `pid` is also the one that started it.
-bool is_child_of_its_tracer(pid_t pid) {
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  std::string parent;
-  std::string tracer;
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("PPid:")) {
-      parent = line.substr(line.find(':') + 1);
-    } else if (line.starts_with("TracerPid:")) {
-      tracer = line.substr(line.find(':') + 1);
-    }
-  }
-  return !parent.empty() && parent == tracer;
+// The process that traces `pid` where it is also the one that started it, else 0.
+pid_t tracing_parent(pid_t pid) {
+  const auto parent = local_relative(pid, "PPid");
+  return local_relative(pid, "TracerPid") == parent ? parent : 0;
 }
 
 }  // namespace
@@ -81,32 +72,26 @@ bool LldbDebugger::process_changed() {
 
 void LldbDebugger::accept_process() {
   auto current = process();
-  const bool runs = current.IsValid() && !is_core(current.GetTarget()) && state() != InferiorState::none;
-  process_id_ = runs ? current.GetUniqueID() : 0;
-  local_ = process_id_ != 0 && is_local();
-  local_memory_.set_pid(local_ ? static_cast<pid_t>(current.GetProcessID()) : 0);
-}
-
-// A remote process may have a number that stands for another one here: the program must lie where LLDB says that it
-// does.
-bool LldbDebugger::is_local() {
-  auto executable = target().GetModuleAtIndex(0);
-  const auto base = executable.GetObjectFileHeaderAddress().GetLoadAddress(target());
-  const auto pid = static_cast<pid_t>(process().GetProcessID());
-  const auto path = path_of(executable.GetFileSpec());
-  const auto modules = local_modules_.read(pid);
-  return std::ranges::any_of(modules, [&](const MappedModule& module) {
-    std::error_code ignored;
-    return !module.segments.empty() && module.segments.front().begin.value == base &&
-           std::filesystem::equivalent(module.module.path, path, ignored);
-  });
+  process_id_ =
+      current.IsValid() && !is_core(current.GetTarget()) && state() != InferiorState::none ? current.GetUniqueID() : 0;
+  const auto pid = static_cast<pid_t>(current.GetProcessID());
+  // A remote process may have a number that stands for another one here.
+  local_memory_.set_pid(0);
+  local_ = process_id_ != 0 && is_local_process(pid, *this);
+  local_memory_.set_pid(local_ ? pid : 0);
 }
 
 bool LldbDebugger::was_launched() {
   if (process_id_ == 0) {
     accept_process();
   }
-  return local_ && is_child_of_its_tracer(static_cast<pid_t>(process().GetProcessID()));
+  return local_ && tracing_parent(static_cast<pid_t>(process().GetProcessID())) != 0;
+}
+
+// By a server of its own, then, which LLDB has for every process that it runs.
+bool LldbDebugger::saw_start() {
+  return was_launched() &&
+         local_relative(tracing_parent(static_cast<pid_t>(process().GetProcessID())), "PPid") == getpid();
 }
 
 std::string LldbDebugger::program_instance() {
@@ -116,7 +101,7 @@ std::string LldbDebugger::program_instance() {
   if (process_id_ == 0) {
     accept_process();
   }
-  return local_ ? local_program_instance(static_cast<pid_t>(process().GetProcessID())) : std::string();
+  return local_ ? local_program_instance(static_cast<pid_t>(process().GetProcessID()), *this) : std::string();
 }
 
 std::vector<MappedModule> LldbDebugger::modules() {

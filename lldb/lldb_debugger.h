@@ -38,6 +38,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
 
   InferiorState state() override;
   bool was_launched() override;
+  bool saw_start() override;
   std::string program_instance() override;
   std::vector<MappedModule> modules() override;
   MemoryReader& memory() override { return *this; }
@@ -87,7 +88,6 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   std::string core_instance();
   std::vector<MappedModule> core_file_modules();
   std::vector<AddressRange> core_file_mappings();
-  bool is_local();
   pid_t local_pid();
   bool write_below_breakpoints(Address address, std::span<const std::byte> bytes);
   std::vector<Address> breakpoint_locations(AddressRange range, bool with_ours);

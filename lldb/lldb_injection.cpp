@@ -24,7 +24,8 @@ pid_t LldbDebugger::local_pid() {
 
 std::string LldbDebugger::injection_obstacle() {
   const auto pid = local_pid();
-  return pid != 0 ? local_injection_obstacle(pid) : "the process does not run on this machine";
+  return pid != 0 ? local_injection_obstacle(pid)
+                  : "the process does not run on this machine, or cannot be looked at here";
 }
 
 std::vector<AddressRange> LldbDebugger::mappings() {

@@ -70,8 +70,12 @@ class Debugger {
 
   virtual InferiorState state() = 0;
 
-  /// Whether the debugger itself ran the process, and did not attach to it.
+  /// Whether the process was run in order to be debugged, and not attached to.
   virtual bool was_launched() = 0;
+
+  /// Whether this debugger has had the process from its first instruction on. Not where a server ran it, which may have
+  /// let it go on before: there it has to be looked at.
+  virtual bool saw_start() = 0;
 
   /// Something that is another after the process called exec, and the same until then; empty where that cannot be told.
   /// For core files: another each time that one is opened.

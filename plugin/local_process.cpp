@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "core/elf/elf_file.h"
@@ -38,6 +39,31 @@ Seccomp seccomp_of(const std::string& status_file) {
     }
   }
   return seccomp;
+}
+
+// All of `range`; empty where it cannot be read.
+std::string read_text(MemoryReader& memory, AddressRange range) {
+  std::string text(range.end - range.begin, '\0');
+  return memory.read(range.begin, std::as_writable_bytes(std::span(text))) == text.size() ? text : std::string();
+}
+
+// Where a process has the environment that it was started with.
+AddressRange environment(pid_t pid) {
+  // Source: proc(5), /proc/pid/stat: number (name) state and numbers; fields 50 and 51. The name may hold anything.
+  constexpr int kFirst = 3;
+  constexpr int kBegin = 50;
+  std::ifstream stat(fmt::format("/proc/{}/stat", pid));
+  std::string line;
+  std::getline(stat, line);
+  std::istringstream fields(line.substr(line.rfind(')') + 1));
+  std::string skipped;
+  for (int i = kFirst; i < kBegin; ++i) {
+    fields >> skipped;
+  }
+  AddressRange range;
+  fields >> range.begin.value >> range.end.value;
+  constexpr std::uint64_t kLargest = std::uint64_t{1} << 26;
+  return fields && range.begin < range.end && range.end - range.begin < kLargest ? range : AddressRange();
 }
 
 }  // namespace
@@ -184,20 +210,58 @@ std::string local_system_call_obstacle(pid_t pid) {
   return {};
 }
 
-std::string local_program_instance(pid_t pid) {
+std::uint64_t local_waiting_signals(OsThreadId thread) {
+  // Source: proc(5), /proc/pid/status.
+  std::ifstream status(fmt::format("/proc/{}/status", static_cast<std::uint64_t>(thread)));
+  std::uint64_t waiting = 0;
+  std::uint64_t blocked = 0;
+  for (std::string line; std::getline(status, line);) {
+    const auto value = [&line] { return std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 16); };
+    if (line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) {
+      waiting |= value();
+    } else if (line.starts_with("SigBlk:")) {
+      blocked = value();
+    }
+  }
+  return waiting & ~blocked;
+}
+
+pid_t local_relative(pid_t pid, std::string_view relation) {
+  std::ifstream status(fmt::format("/proc/{}/status", pid));
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with(relation) && line[relation.size()] == ':') {
+      return static_cast<pid_t>(std::strtol(line.c_str() + relation.size() + 1, nullptr, 10));
+    }
+  }
+  return 0;
+}
+
+std::string local_program_instance(pid_t pid, MemoryReader& memory) {
   // Source: proc(5), /proc/pid/auxv; getauxval(3), AT_RANDOM: the address of sixteen bytes.
   std::ifstream auxv(fmt::format("/proc/{}/auxv", pid), std::ios::binary);
   Elf64_auxv_t entry{};
   while (auxv.read(reinterpret_cast<char*>(&entry), sizeof(entry))) {
     if (entry.a_type == AT_RANDOM) {
-      LocalMemory memory;
-      memory.set_pid(pid);
-      std::string bytes(16, '\0');
-      const auto got = memory.read({entry.a_un.a_val}, std::as_writable_bytes(std::span(bytes)));
-      return got == bytes.size() ? bytes : std::string();
+      return read_text(memory, {{entry.a_un.a_val}, {entry.a_un.a_val + 16}});
     }
   }
   return {};
+}
+
+std::string local_program_instance(pid_t pid) {
+  LocalMemory memory;
+  memory.set_pid(pid);
+  return local_program_instance(pid, memory);
+}
+
+bool is_local_process(pid_t pid, MemoryReader& memory) {
+  if (const auto here = local_program_instance(pid); !here.empty()) {
+    return local_program_instance(pid, memory) == here;
+  }
+  // A kernel that lets nobody but the debugger read the memory may tell what it has of a process' environment.
+  std::ifstream environ(fmt::format("/proc/{}/environ", pid), std::ios::binary);
+  const std::string here(std::istreambuf_iterator<char>(environ), {});
+  return !here.empty() && read_text(memory, environment(pid)) == here;
 }
 
 std::string local_thread_name(pid_t pid, OsThreadId thread) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plugin/debugger.h"
@@ -66,9 +67,21 @@ class LocalModules {
 /// The random bytes that the kernel gave the program when it was started in this process: other ones after each exec,
 /// the same in a forked child. Empty where they cannot be read.
 std::string local_program_instance(pid_t pid);
+/// The same, read through `memory`: where the kernel lets nobody but the debugger read it.
+std::string local_program_instance(pid_t pid, MemoryReader& memory);
 
 /// The threads of a process on this machine that have not exited; empty where it cannot be looked at.
 std::vector<OsThreadId> local_threads(pid_t pid);
+
+/// Signals that wait for a thread of a process on this machine and that it does not block: bit 0 is signal 1.
+std::uint64_t local_waiting_signals(OsThreadId thread);
+
+/// Whether a process is one of this machine, and not one of another that happens to have its number: what it was
+/// started with is the same here as a debugger reads it through `memory`. False also where it cannot be looked at.
+bool is_local_process(pid_t pid, MemoryReader& memory);
+
+/// A process that the kernel names in what it says of another (`PPid`, `TracerPid`); 0 where there is none.
+pid_t local_relative(pid_t pid, std::string_view relation);
 
 /// Why code for x86-64 cannot be put into a process on this machine; empty where it can.
 std::string local_injection_obstacle(pid_t pid);

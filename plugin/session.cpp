@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugin/breakpoint_engine.h"
+#include "plugin/program_start.h"
 
 namespace memsnap {
 namespace {
@@ -213,9 +214,11 @@ Result<void> Session::begin(bool from_process_start) {
     program_instance_ = instance;
     recorder_control_ = {};
   }
-  from_process_start_ = from_process_start;
   process_is_gone_ = false;
-  since_start_only_ = !from_process_start;
+  modules_ = map_modules(debugger_, recording_.modules);
+  from_process_start_ =
+      from_process_start || is_at_program_start(debugger_, modules_, recording_.modules, unwind_tables_);
+  since_start_only_ = !from_process_start_;
   why_breakpoint_.clear();
   failure_.reset();
   if (options_.engine == "breakpoint") {
@@ -223,7 +226,7 @@ Result<void> Session::begin(bool from_process_start) {
   } else {
     make_recorder();
   }
-  return read_modules();
+  return tell_engine();
 }
 
 void Session::make_breakpoint_engine() {
@@ -242,8 +245,7 @@ void Session::make_recorder() {
   engine_->set_epoch(snapshots_.next_id() - 1);
 }
 
-Result<void> Session::read_modules() {
-  modules_ = map_modules(debugger_, recording_.modules);
+Result<void> Session::tell_engine() {
   auto changed = engine_->modules_changed(modules_);
   if (recorder_ == nullptr) {
     return changed;
@@ -288,7 +290,13 @@ void Session::on_modules_changed() {
   }
   const auto had_fallen_back = !process_is_gone_ && !why_breakpoint_.empty();
   const auto told = !process_is_gone_ && failure_ ? failure_->message : std::string();
-  const auto done = process_is_gone_ ? begin(has_execed || debugger_.was_launched()) : read_modules();
+  Result<void> done;
+  if (process_is_gone_) {
+    done = begin(has_execed || debugger_.saw_start());
+  } else {
+    modules_ = map_modules(debugger_, recording_.modules);
+    done = tell_engine();
+  }
   on_breakpoints_changed();  // a debugger may have moved some to the new modules
   if (!done && done.error().message != told) {
     debugger_.tell(fmt::format("memsnap: nothing is recorded: {}\n", done.error().message));

@@ -80,7 +80,7 @@ class Session final : public DebuggerEvents {
  private:
   Result<void> notice_process();
   Result<void> begin(bool from_process_start);
-  Result<void> read_modules();
+  Result<void> tell_engine();
   void make_recorder();
   void make_breakpoint_engine();
   std::string fallback_line() const;

@@ -214,6 +214,13 @@ bool ElfFile::is_position_independent() const {
   return gelf_getehdr(handle(), &header) != nullptr && header.e_type == ET_DYN;
 }
 
+std::uint64_t ElfFile::static_entry() const {
+  bool has_loader = false;
+  for_each_segment(handle(), [&](const GElf_Phdr& segment) { has_loader = has_loader || segment.p_type == PT_INTERP; });
+  GElf_Ehdr header;
+  return !has_loader && gelf_getehdr(handle(), &header) != nullptr ? header.e_entry : 0;
+}
+
 std::uint64_t ElfFile::first_page() const {
   std::uint64_t lowest = ~std::uint64_t{0};
   for_each_segment(handle(), [&](const GElf_Phdr& segment) {

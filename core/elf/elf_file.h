@@ -49,6 +49,8 @@ class ElfFile {
   std::string soname() const;
   /// Whether the file is position independent (its load bias is free).
   bool is_position_independent() const;
+  /// Where a program without a dynamic loader begins; 0 for one with, and where the file says nothing.
+  std::uint64_t static_entry() const;
   /// The lowest address of a PT_LOAD segment, rounded down to its page: what the first mapping's start corresponds to.
   std::uint64_t first_page() const;
   /// Whether there are DWARF line tables and DIEs in this file.

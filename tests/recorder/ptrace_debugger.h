@@ -93,6 +93,7 @@ class PtraceDebugger final : public Debugger {
   // The port.
   InferiorState state() override { return pid_ == 0 ? InferiorState::none : InferiorState::stopped; }
   bool was_launched() override { return was_launched_; }
+  bool saw_start() override { return was_launched(); }
   std::string program_instance() override { return local_program_instance(pid_); }
   std::vector<MappedModule> modules() override { return modules_.read(pid_); }
   MemoryReader& memory() override { return masked_; }

@@ -21,6 +21,7 @@ class FakeDebugger final : public Debugger {
 
   InferiorState state() override { return inferior; }
   bool was_launched() override { return launched; }
+  bool saw_start() override { return launched && !has_server; }
   std::string program_instance() override { return instance; }
   std::vector<MappedModule> modules() override { return mapped; }
   FakeMemory& memory() override { return bytes; }
@@ -129,6 +130,7 @@ class FakeDebugger final : public Debugger {
 
   InferiorState inferior = InferiorState::none;
   bool launched = true;
+  bool has_server = false;  ///< that ran the process
   std::string instance = "one";
   std::vector<MappedModule> mapped;
   FakeMemory bytes;

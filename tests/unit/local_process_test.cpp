@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -290,6 +291,51 @@ TEST_CASE("a program that was run anew is another instance", "[unit]") {
   for (const auto end : {in[0], in[1], out[0], out[1]}) {
     close(end);
   }
+  waitpid(child, nullptr, 0);
+}
+
+// Our own memory as a debugger would read it, with another byte where `changes` is set.
+struct Shown final : MemoryReader {
+  std::size_t read(Address address, std::span<std::byte> into) override {
+    LocalMemory memory;
+    memory.set_pid(getpid());
+    const auto got = memory.read(address, into);
+    if (changes && got > 0) {
+      into.front() ^= std::byte{1};
+    }
+    return got;
+  }
+  bool changes = false;
+};
+
+TEST_CASE("a process is of this machine where a debugger reads the same of it", "[unit]") {
+  Shown shown;
+  CHECK(is_local_process(getpid(), shown));
+  CHECK_FALSE(is_local_process(kNobody, shown));
+  shown.changes = true;
+  CHECK_FALSE(is_local_process(getpid(), shown));
+}
+
+TEST_CASE("the kernel names a process' parent, and no tracer where it has none", "[unit]") {
+  CHECK(local_relative(getpid(), "PPid") == getppid());
+  CHECK(local_relative(kNobody, "PPid") == 0);
+  CHECK(local_relative(getpid(), "Pid") == getpid());
+}
+
+TEST_CASE("signals wait for a thread until it gets them, and those that it blocks do not", "[unit]") {
+  const auto child = fork();
+  if (child == 0) {
+    raise(SIGSTOP);
+    _exit(0);
+  }
+  REQUIRE(child > 0);
+  int status = 0;
+  REQUIRE(waitpid(child, &status, WUNTRACED) == child);
+  const OsThreadId thread{static_cast<std::uint64_t>(child)};
+  CHECK(local_waiting_signals(thread) == 0);
+  REQUIRE(kill(child, SIGUSR1) == 0);
+  CHECK(local_waiting_signals(thread) == std::uint64_t{1} << (SIGUSR1 - 1));
+  kill(child, SIGKILL);
   waitpid(child, nullptr, 0);
 }
 
