@@ -32,6 +32,15 @@ class Gdb : public Host {
   }
   std::string attach(pid_t pid) const override { return "attach " + std::to_string(pid); }
 
+  std::string missing_server() const override { return is_installed("gdbserver") ? "" : "gdbserver is not installed"; }
+  // Through a pipe, so that no port is needed and nothing can be left behind.
+  Served serve(const std::vector<std::string>& command) const override {
+    return {"target remote | gdbserver --once - " + join(command, " "), nullptr};
+  }
+  Served serve(pid_t pid) const override {
+    return {"target remote | gdbserver --once --attach - " + std::to_string(pid), nullptr};
+  }
+
   int exit_code(std::string_view transcript) const override {
     constexpr std::string_view kWithCode = " exited with code ";
     const std::size_t at = transcript.rfind(kWithCode);

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -52,6 +53,23 @@ bool is_installed(const std::string& program) {
     }
   }
   return false;
+}
+
+std::string read_port(int from, std::string_view before) {
+  constexpr std::string_view kDigits = "0123456789";
+  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
+  std::string said;
+  while (read_some(from, said, deadline)) {
+    const std::size_t at = said.find(before);
+    if (at == std::string::npos) {
+      continue;
+    }
+    const std::size_t end = said.find_first_not_of(kDigits, at + before.size());
+    if (end != std::string::npos && end > at + before.size()) {
+      return said.substr(at + before.size(), end - at - before.size());
+    }
+  }
+  throw std::runtime_error("the server does not say where it listens: " + said);
 }
 
 }  // namespace memsnap::test

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tests/end_to_end/process.h"
+
 namespace memsnap::test {
 
 /// What a command was answered.
@@ -24,6 +26,13 @@ struct Launch {
   std::string output = "/dev/null";
 };
 
+/// How a debugger is to connect to a server that runs a program. Where the server is a process of its own, it ends with
+/// the connection, or at the latest with this.
+struct Served {
+  std::string connect;              ///< the command
+  std::unique_ptr<Process> server;  ///< none where the debugger starts it
+};
+
 /// A debugger, as a test body sees it: the same words for each, translated here and nowhere else.
 class Host {
  public:
@@ -39,6 +48,12 @@ class Host {
   virtual std::string delete_breakpoints() const = 0;
   virtual std::string run(const Launch& launch) const = 0;
   virtual std::string attach(pid_t pid) const = 0;
+
+  /// Why there is no server of this debugger's own kind here; empty where there is one.
+  virtual std::string missing_server() const = 0;
+  /// Has a server on this machine run `command` for the debugger, or attach to the process.
+  virtual Served serve(const std::vector<std::string>& command) const = 0;
+  virtual Served serve(pid_t pid) const = 0;
 
   /// Has the debugger switch address randomisation off, as it does for its users by itself.
   virtual std::string same_addresses() const = 0;
@@ -78,5 +93,8 @@ std::string engine_at_work();
 
 /// True where `program` can be found in PATH.
 bool is_installed(const std::string& program);
+
+/// The number that a server says that it listens at, behind `before` in what it prints to `from`.
+std::string read_port(int from, std::string_view before);
 
 }  // namespace memsnap::test

@@ -53,6 +53,16 @@ class Lldb : public Host {
   }
   std::string attach(pid_t pid) const override { return "process attach -p " + std::to_string(pid); }
 
+  std::string missing_server() const override {
+    return std::filesystem::exists(server()) ? "" : server() + " is not there";
+  }
+  Served serve(const std::vector<std::string>& command) const override {
+    std::vector<std::string> words = {"--"};
+    words.insert(words.end(), command.begin(), command.end());
+    return start_server(words);
+  }
+  Served serve(pid_t pid) const override { return start_server({"--attach", std::to_string(pid)}); }
+
   int exit_code(std::string_view transcript) const override {
     constexpr std::string_view kWithStatus = " exited with status = ";
     const std::size_t at = transcript.rfind(kWithStatus);
@@ -103,6 +113,24 @@ class Lldb : public Host {
     return {program_, "--no-lldbinit",
             "-O",     "settings set target.disable-aslr false",
             "-O",     "settings set target.process.stop-on-exec false"};
+  }
+
+  // Beside the debugger itself, as it looks for its own.
+  std::string server() const {
+    const Printed found = run_program({"sh", "-c", "command -v " + program_});
+    const std::filesystem::path debugger(found.output.substr(0, found.output.find('\n')));
+    std::error_code failed;
+    return std::filesystem::canonical(debugger, failed).parent_path() / "lldb-server";
+  }
+
+  // It chooses a port and tells it by its standard output, which the program gets too.
+  Served start_server(const std::vector<std::string>& work) const {
+    Pipe said = make_pipe();
+    std::vector<std::string> words = {server(), "gdbserver", "--pipe", "1", "localhost:0"};
+    words.insert(words.end(), work.begin(), work.end());
+    auto process = std::make_unique<Process>(words, -1, said.write_end.get(), -1);
+    said.write_end.close();
+    return {"gdb-remote localhost:" + read_port(said.read_end.get(), ""), std::move(process)};
   }
 
   static std::string mark(std::size_t number) { return "# memsnap test " + std::to_string(number) + "."; }

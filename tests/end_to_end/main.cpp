@@ -46,7 +46,16 @@ class Aftermath : public CatchListener {
 };
 CATCH_REGISTER_LISTENER(Aftermath)
 
-// `--host NAME` and `--engine NAME` are ours, the rest is Catch2's. Without a host the tests can be listed, not run.
+// What the chosen tests need beside the debugger.
+std::string missing_need(std::string_view need) {
+  if (need == "server") {
+    return host().missing_server();
+  }
+  return is_installed(std::string(need)) ? "" : std::string(need) + " is not installed";
+}
+
+// `--host NAME`, `--engine NAME` and `--needs NAME` are ours, the rest is Catch2's. Without a host the tests can be
+// listed, not run.
 int run(std::vector<char*> arguments) {
   const auto engine_option =
       std::ranges::find_if(arguments, [](const char* word) { return std::strcmp(word, "--engine") == 0; });
@@ -59,7 +68,14 @@ int run(std::vector<char*> arguments) {
   if (option != arguments.end() && std::next(option) != arguments.end()) {
     set_host(make_host(*std::next(option)));
     arguments.erase(option, option + 2);
-    if (const std::string missing = host().missing(); !missing.empty()) {
+    std::string missing = host().missing();
+    const auto need =
+        std::ranges::find_if(arguments, [](const char* word) { return std::strcmp(word, "--needs") == 0; });
+    if (need != arguments.end() && std::next(need) != arguments.end()) {
+      missing = missing.empty() ? missing_need(*std::next(need)) : missing;
+      arguments.erase(need, need + 2);
+    }
+    if (!missing.empty()) {
       std::cout << "skipped: " << missing << '\n';
       return kSkip;
     }
