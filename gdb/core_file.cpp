@@ -4,6 +4,7 @@
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "gdb/core_mappings.h"
 #include "gdb/gdb_debugger.h"
@@ -25,23 +26,32 @@ std::string GdbDebugger::core_instance() {
 std::vector<MappedModule> GdbDebugger::core_file_modules() {
   try {
     auto modules = core_modules(*this, parse_core_mappings(execute("info proc mappings")));
-    // A program that was named may lie somewhere else than it did, and so may all of a sysroot.
-    for (const auto objfile : gdb_.attr("objfiles")()) {
-      const auto id = objfile.attr("build_id");
-      const auto path = objfile.attr("filename");
-      if (id.is_none() || path.is_none() || !objfile.attr("owner").is_none()) {
-        continue;
-      }
-      for (auto& module : modules) {
-        if (module.module.build_id == id.cast<std::string>() && module.module.path != path.cast<std::string>()) {
-          module.module.debug_file = path.cast<std::string>();
-        }
-      }
-    }
+    name_files(modules);
     return modules;
   } catch (const py::error_already_set&) {
     // A core file without that note, or with nothing in it.
     return {};
+  }
+}
+
+// Where GDB has a module's symbols from: a program that was named may lie somewhere else than it did, and so may all of
+// a sysroot.
+void GdbDebugger::name_files(std::vector<MappedModule>& modules) {
+  for (const auto objfile : gdb_.attr("objfiles")()) {
+    const auto id = objfile.attr("build_id");
+    const auto name = objfile.attr("filename");
+    if (id.is_none() || name.is_none()) {
+      continue;
+    }
+    const auto path = name.cast<std::string>();
+    const bool is_separate = !objfile.attr("owner").is_none();
+    for (auto& [module, bias, segments] : modules) {
+      std::error_code ignored;
+      const bool is_same = std::filesystem::equivalent(path, module.path, ignored);
+      if (module.build_id == id.cast<std::string>() && !is_same && (is_separate || module.debug_file.empty())) {
+        module.debug_file = path;
+      }
+    }
   }
 }
 

@@ -80,6 +80,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   static bool is_core(const pybind11::handle& inferior);
   std::string core_instance();
   std::vector<MappedModule> core_file_modules();
+  void name_files(std::vector<MappedModule>& modules);
   std::vector<AddressRange> core_file_mappings();
   std::vector<OsThreadId> core_file_threads();
   std::optional<std::uint64_t> core_file_register(OsThreadId id, Register which);

@@ -19,6 +19,8 @@ Result<T> of_core_file(Result<T> result) {
       case Code::not_found:
         message = "the process of this core file was not being recorded";
         break;
+      case Code::interrupted:
+        break;
       case Code::unmapped:
         message = "this core file does not hold all that was recorded: it was cut off, or written without some memory";
         break;
@@ -41,22 +43,29 @@ CoreEngine::CoreEngine(Debugger& debugger, Recording& recording, EntryPoints& en
 
 Result<void> CoreEngine::modules_changed(const ModuleMap& modules) {
   auto adopted = recorder_.adopt(modules);
-  if (!adopted && adopted.error().code == Code::not_found && !has_stacks()) {
-    // What is missing may be the code as it was changed, and the debugger have taken that of the file instead.
-    adopted = fail(Code::unmapped, "it was cut off");
+  if (!adopted && adopted.error().code == Code::not_found && !is_whole(modules)) {
+    adopted = fail(Code::unmapped, "some memory is missing");
   }
   return of_core_file(std::move(adopted));
 }
 
-// The stacks are at the end of what the kernel writes.
-bool CoreEngine::has_stacks() {
-  const auto is_readable = [this](OsThreadId thread) {
-    std::byte top{};
+// Whether the core file has what a process has written to, as far as that can be told: its stacks, which are at the end
+// of what the kernel writes, and the variables of some module. Not code: what was not changed is left out.
+bool CoreEngine::is_whole(const ModuleMap& modules) {
+  const auto is_readable = [this](Address address) {
+    std::byte byte{};
+    return debugger_.memory().read(address, std::span(&byte, 1)) == 1;
+  };
+  const auto has_stack = [&](OsThreadId thread) {
     const auto rsp = debugger_.read_register(thread, Register::rsp);
-    return rsp && debugger_.memory().read({*rsp}, std::span(&top, 1)) == 1;
+    return rsp && is_readable({*rsp});
+  };
+  const auto has_variables = [&](const LoadedModule& module) {
+    return !module.segments.empty() && is_readable(module.segments.back().begin);
   };
   const auto threads = debugger_.threads();
-  return !threads.empty() && std::ranges::all_of(threads, is_readable);
+  return !threads.empty() && std::ranges::all_of(threads, has_stack) &&
+         std::ranges::any_of(modules.modules(), has_variables);
 }
 
 Result<Snapshot> CoreEngine::now() { return of_core_file(recorder_.now()); }

@@ -11,8 +11,8 @@ std::unexpected<Error> cannot_be_traced();
 
 /// What the recorder left behind in a core file. Reads, and can do nothing else.
 ///
-/// Errors of what reads: Code::not_found where the process was not being recorded, others where the core file does not
-/// hold what was.
+/// Errors of what reads: Code::not_found where the process was not being recorded, Code::interrupted at Ctrl-C, others
+/// where the core file does not hold what was.
 class CoreEngine final : public Engine {
  public:
   /// Borrows everything for its life.
@@ -35,7 +35,7 @@ class CoreEngine final : public Engine {
   bool is_from_process_start() const { return recorder_.goes_on_from_start(); }
 
  private:
-  bool has_stacks();
+  bool is_whole(const ModuleMap& modules);
 
   Debugger& debugger_;
   RecorderEngine recorder_;

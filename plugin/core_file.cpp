@@ -12,6 +12,9 @@ Result<Engine*> CoreFile::engine() {
     instance_ = std::move(instance);
     opened_ = open();
   }
+  if (!opened_ && opened_.error().code == Code::interrupted) {
+    instance_.reset();  // the next command tries again
+  }
   return opened_ ? Result<Engine*>(engine_.get()) : std::unexpected(opened_.error());
 }
 

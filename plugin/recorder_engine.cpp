@@ -126,11 +126,9 @@ Result<void> RecorderEngine::go_on() {
 
 Result<void> RecorderEngine::adopt(const ModuleMap& modules) {
   auto found = installation_.find(modules, known_control_);
-  if (!found && found.error().code == Code::unmapped) {
-    // The files of the modules are not at hand, or their code is not: so where its hooks are cannot be told.
-    if (const auto control = find_control(debugger_.memory(), debugger_.mappings())) {
-      found = installation_.find(modules, *control);
-    }
+  if (!found && installation_.may_have_missed_hooks()) {
+    const auto control = find_control(debugger_);
+    found = control ? installation_.find(modules, *control) : std::unexpected(control.error());
   }
   if (!found) {
     return found;

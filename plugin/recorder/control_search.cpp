@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/recorder/layout.h"
+#include "plugin/progress.h"
 
 namespace memsnap {
 namespace {
@@ -27,25 +28,36 @@ bool is_control(const std::byte* bytes) {
 
 }  // namespace
 
-std::optional<Address> find_control(MemoryReader& memory, std::span<const AddressRange> ranges) {
+Result<Address> find_control(Debugger& debugger) {
   static_assert(kHead <= kStep);
+  const auto ranges = debugger.mappings();
+  std::uint64_t all = 0;
+  for (const auto& range : ranges) {
+    all += range.end - range.begin;
+  }
+  Progress progress(debugger, "looking for the recorder");
+  std::uint64_t done = 0;
   std::vector<std::byte> piece(kPiece);
   for (const auto& range : ranges) {
     for (auto at = range.begin; at < range.end;) {
       const auto wanted = std::min<std::uint64_t>(kPiece, range.end - at);
-      const auto got = memory.read(at, std::span(piece).first(wanted));
+      const auto got = debugger.memory().read(at, std::span(piece).first(wanted));
       for (std::size_t i = 0; i + kHead <= got; i += kStep) {
         if (is_control(piece.data() + i)) {
           return at + i;
         }
+      }
+      if (!progress(static_cast<double>(done + (at - range.begin)) / static_cast<double>(all))) {
+        return fail(Code::interrupted, "interrupted");
       }
       if (got < wanted) {
         break;
       }
       at = at + got;
     }
+    done += range.end - range.begin;
   }
-  return std::nullopt;
+  return fail(Code::not_found, "no recorder in this process");
 }
 
 }  // namespace memsnap

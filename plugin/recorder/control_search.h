@@ -1,15 +1,13 @@
 #pragma once
 
-#include <optional>
-#include <span>
-
 #include "core/address.h"
-#include "core/memory_reader.h"
+#include "core/result.h"
+#include "plugin/debugger.h"
 
 namespace memsnap {
 
-/// The first layout::Control of this version that lies in `ranges`. For where no hook can be followed to it: reads all
-/// that there is before it.
-std::optional<Address> find_control(MemoryReader& memory, std::span<const AddressRange> ranges);
+/// The first layout::Control of this version in all memory. For where no hook can be followed to it, as all that there
+/// is before it is read. Errors: Code::not_found; Code::interrupted at Ctrl-C.
+Result<Address> find_control(Debugger& debugger);
 
 }  // namespace memsnap

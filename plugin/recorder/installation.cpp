@@ -7,7 +7,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <optional>
 #include <vector>
 
 #include "core/recorder/layout.h"
@@ -190,8 +189,8 @@ Result<void> Installation::write_notes() {
 }
 
 // The Control that the hook of an entry point belongs to: jmp stub, by way of a landing or not; movabs $site, %r11.
-// Address 0 where it has no hook.
-Result<Address> Installation::control_behind(Address entry) {
+// Address 0 where it has no hook, nullopt where it cannot be read.
+std::optional<Address> Installation::control_behind(Address entry) {
   constexpr std::array kEndbr64 = {std::byte{0xf3}, std::byte{0x0f}, std::byte{0x1e}, std::byte{0xfa}};
   const auto read = [this](Address from, auto& to) {
     auto bytes = std::as_writable_bytes(std::span(&to, 1));
@@ -208,7 +207,7 @@ Result<Address> Installation::control_behind(Address entry) {
   };
   std::array<std::byte, 4> first{};
   if (!read(entry, first)) {
-    return fail(Code::unmapped, fmt::format("the code at {:#x} cannot be read", entry.value), entry);
+    return std::nullopt;
   }
   auto stub = behind_jump(std::ranges::equal(kEndbr64, first) ? entry + first.size() : entry);
   if (const auto further = behind_jump(stub)) {
@@ -224,30 +223,29 @@ Result<Address> Installation::control_behind(Address entry) {
   return read(site_address, site) ? Address{site.control} : Address();
 }
 
-Result<Address> Installation::hooked_control(const ModuleMap& modules) {
-  std::optional<Error> none;
+// The one that some hook belongs to; 0 where there is none.
+Address Installation::hooked_control(const ModuleMap& modules) {
+  bool knows_any = false;
+  bool missed_some = false;
   for (const auto& module : modules.modules()) {
     for (const auto& entry : entry_points_.of(module.id).entry_points) {
       const auto control = control_behind({entry.offset + module.bias});
       if (control && *control) {
-        return control;
+        return *control;
       }
-      if (!control) {
-        none = control.error();
-      } else if (!none) {
-        none = Error{Code::not_found, "no recorder in this process", {}};
-      }
+      knows_any = true;
+      missed_some = missed_some || !control;
     }
   }
-  return std::unexpected(none.value_or(Error{Code::unmapped, "no allocator is known in the process", {}}));
+  may_have_missed_hooks_ = !knows_any || missed_some;
+  return {};
 }
 
 Result<void> Installation::find(const ModuleMap& modules, Address control) {
-  if (control) {
-    return read_notes(control);
+  if (!control) {
+    control = hooked_control(modules);
   }
-  const auto hooked = hooked_control(modules);
-  return hooked ? read_notes(*hooked) : std::unexpected(hooked.error());
+  return control ? read_notes(control) : fail(Code::not_found, "no recorder in this process");
 }
 
 Result<void> Installation::read_notes(Address control_address) {

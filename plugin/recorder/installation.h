@@ -35,8 +35,7 @@ class Installation {
   Result<void> install(const RecorderSettings& settings, const ModuleMap& modules, const ModuleTable& names);
   /// Finds the recorder that the process has already: where an entry point's hook leads to, or at `control`, where one
   /// is known to be. Writes nothing. Errors: Code::not_found where there is none; Code::unsupported for one of another
-  /// version, Code::malformed and Code::unmapped for one that cannot be read; Code::unmapped also where the entry
-  /// points cannot be, or none is known.
+  /// version, Code::malformed and Code::unmapped for one that cannot be read.
   Result<void> find(const ModuleMap& modules, Address control);
 
   /// Hooks what new modules have, and lets the recorder walk through them.
@@ -52,6 +51,8 @@ class Installation {
   /// For a process that is gone.
   void forget_breakpoints() { hooks_->forget_breakpoints(); }
 
+  /// Whether find() found none because no entry point is known, or the code of one cannot be read.
+  bool may_have_missed_hooks() const { return may_have_missed_hooks_; }
   /// Whether hooks were in place when find() found them.
   bool was_recording() const { return was_recording_; }
   /// Entry points whose calls nobody caught between the last debugger and this one.
@@ -80,8 +81,8 @@ class Installation {
  private:
   Result<void> map_code(const ModuleMap& modules);
   Result<void> write_notes();
-  Result<Address> control_behind(Address entry);
-  Result<Address> hooked_control(const ModuleMap& modules);
+  std::optional<Address> control_behind(Address entry);
+  Address hooked_control(const ModuleMap& modules);
   Result<void> read_notes(Address control);
 
   Debugger& debugger_;
@@ -96,6 +97,7 @@ class Installation {
   std::uint64_t modules_generation_ = 0;
   std::uint64_t mapped_before_ = 0;  // also the code
   AddressRange notes_;               // the memory that they are written to
+  bool may_have_missed_hooks_ = false;
   bool was_recording_ = false;
   std::vector<std::string> unwatched_;
 };

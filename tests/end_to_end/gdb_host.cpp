@@ -31,6 +31,8 @@ class Gdb : public Host {
     return "set substitute-path \"" + from + "\" \"" + to + "\"";
   }
   std::string attach(pid_t pid) const override { return "attach " + std::to_string(pid); }
+  std::string save_core(const std::string& file) const override { return "generate-core-file " + file; }
+  std::string open_core(const std::string&, const std::string& file) const override { return "core-file " + file; }
 
   std::string missing_server() const override { return is_installed("gdbserver") ? "" : "gdbserver is not installed"; }
   // Through a pipe, so that no port is needed and nothing can be left behind.

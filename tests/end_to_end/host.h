@@ -60,6 +60,11 @@ class Host {
   /// Tells the debugger that sources under `from` are under `to`.
   virtual std::string map_source(const std::string& from, const std::string& to) const = 0;
 
+  /// Writes the process into a core file; empty where this debugger cannot.
+  virtual std::string save_core(const std::string& file) const = 0;
+  /// Opens a core file of `program`, whose whole path it is.
+  virtual std::string open_core(const std::string& program, const std::string& file) const = 0;
+
   /// Exit code of the program, from what the debugger printed at its end; -1 where it did not end by itself.
   virtual int exit_code(std::string_view transcript) const = 0;
 

@@ -23,7 +23,7 @@ bool is_from_aside(std::string_view line) {
 
 class Lldb : public Host {
  public:
-  explicit Lldb(std::string program) : program_(std::move(program)) {}
+  Lldb(std::string program, bool is_newest) : program_(std::move(program)), is_newest_(is_newest) {}
 
   std::string missing() const override {
     if (!program_.starts_with('/')) {
@@ -52,6 +52,13 @@ class Lldb : public Host {
     return "settings set target.source-map \"" + from + "\" \"" + to + "\"";
   }
   std::string attach(pid_t pid) const override { return "process attach -p " + std::to_string(pid); }
+  // Before some version it cannot, on Linux.
+  std::string save_core(const std::string& file) const override {
+    return is_newest_ ? "process save-core --style=full " + file : "";
+  }
+  std::string open_core(const std::string& program, const std::string& file) const override {
+    return "target create --core " + file + " " + program;
+  }
 
   std::string missing_server() const override {
     return std::filesystem::exists(server()) ? "" : server() + " is not there";
@@ -157,10 +164,13 @@ class Lldb : public Host {
   }
 
   std::string program_;
+  bool is_newest_;
 };
 
 }  // namespace
 
-std::unique_ptr<Host> make_lldb(bool newest) { return std::make_unique<Lldb>(newest ? MEMSNAP_LLDB22 : "lldb"); }
+std::unique_ptr<Host> make_lldb(bool newest) {
+  return std::make_unique<Lldb>(newest ? MEMSNAP_LLDB22 : "lldb", newest);
+}
 
 }  // namespace memsnap::test

@@ -230,13 +230,29 @@ TEST_CASE("a core file without some of the memory says so", "[unit]") {
   without_code.put(FakeProgram::malloc, 0);
   without_code.cut(kStack);
   CHECK(without_code("stats") == kNotWhole);
+  Core without_variables;
+  without_variables.put(FakeProgram::malloc, 0);
+  for (const std::uint64_t module : {0x10000000U, 0x20000000U, 0x30000000U, 0x40000000U}) {
+    without_variables.cut(module);
+  }
+  CHECK(without_variables("stats") == kNotWhole);
+}
+
+TEST_CASE("a search that is interrupted begins again with the next command", "[unit]") {
+  Core core;
+  core.cut(0x20000000);
+  core.debugger.ranges = {{{FakeRecorder::kControl - 0x200000}, {FakeRecorder::kControl - 0x100000}},
+                          {{FakeRecorder::kControl}, {FakeRecorder::kControl + 0x10000}}};
+  core.debugger.ctrl_c = true;
+  CHECK(core("stats") == "memsnap: interrupted");
+  core.debugger.ctrl_c = false;
+  CHECK(core("stats") == "now, by lineno\n" + std::string(kRows));
 }
 
 TEST_CASE("where the hooks cannot be followed, the recorder is searched for", "[unit]") {
   Core without_code;
-  without_code.cut(FakeProgram::malloc & ~std::uint64_t{0xfff});
   without_code.cut(0x20000000);
-  CHECK(without_code("stats") == kNotWhole);
+  CHECK(without_code("stats") == kNotRecorded);  // as code that was not changed is left out
   without_code.debugger.instance = "two";
   without_code.debugger.ranges = {{{0x1000}, {0x2000}}, {{FakeRecorder::kControl}, {FakeRecorder::kControl + 0x10000}}};
   CHECK(without_code("stats") == "now, by lineno\n" + std::string(kRows));
