@@ -30,7 +30,9 @@ Seccomp seccomp_of(const std::string& status_file) {
   std::ifstream status(status_file);
   Seccomp seccomp;
   for (std::string line; std::getline(status, line);) {
-    const auto value = [&line] { return std::atoi(line.c_str() + line.find(':') + 1); };
+    const auto value = [&line] {
+      return static_cast<int>(std::strtol(line.c_str() + line.find(':') + 1, nullptr, 10));
+    };
     if (line.starts_with("Seccomp:")) {
       const auto mode = value();
       seccomp = {mode == 1, mode == 2 ? 1 : 0};

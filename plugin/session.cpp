@@ -152,6 +152,9 @@ Result<Engine*> Session::engine() {
   if (!engine_) {
     return fail(Code::no_process, "no process; tracing is armed and begins with the next run");
   }
+  if (!process_is_gone_ && modules_.modules().empty()) {
+    return fail(Code::unsupported, fmt::format("the process cannot be traced, as {}", debugger_.injection_obstacle()));
+  }
   if (!engine_->has_entry_points()) {
     return fail(Code::not_found, std::string(kNoAllocator));
   }
