@@ -54,7 +54,11 @@ class FilterMachine {
       } else if (kind == 0x04) {  // BPF_ALU
         calculate(step.code & 0xf0, operand);
       } else if (kind == 0x05) {  // BPF_JMP
-        at += jump(step, operand);
+        const auto distance = jump(step, operand);
+        if (distance >= length - at - 1) {
+          return kRetKill;  // out of the program, or around for ever
+        }
+        at += distance;
       } else if (kind == 0x06) {  // BPF_RET
         return (step.code & 0x18) == 0x10 ? a_ : step.k;
       } else {  // BPF_MISC: tax, txa

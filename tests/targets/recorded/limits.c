@@ -86,6 +86,11 @@ static struct sock_filter roundabout[] = {
     ALLOW(exit_group),
     BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
 };
+/* One that goes round for ever, which the kernel does not take. */
+static struct sock_filter endless[] = {
+    BPF_STMT(BPF_JMP | BPF_JA, 0xffffffff),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+};
 /* What this program needs. */
 static struct sock_filter fewer[] = {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -116,6 +121,7 @@ int main(int argument_count, char** arguments) {
       (strcmp(what, "roundabout") == 0 && !filter(roundabout, sizeof roundabout, 0)) ||
       (strcmp(what, "fewer") == 0 && !filter(fewer, sizeof fewer, 0)) ||
       (strcmp(what, "syscall") == 0 && !filter(fewer, sizeof fewer, 1)) ||
+      (strcmp(what, "endless") == 0 && filter(endless, sizeof endless, 0)) ||
       (strcmp(what, "strict") == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0)) {
     return 1;
   }
