@@ -152,9 +152,6 @@ Result<Engine*> Session::engine() {
   if (!engine_) {
     return fail(Code::no_process, "no process; tracing is armed and begins with the next run");
   }
-  if (!process_is_gone_ && modules_.modules().empty()) {
-    return fail(Code::unsupported, fmt::format("the process cannot be traced, as {}", debugger_.injection_obstacle()));
-  }
   if (!engine_->has_entry_points()) {
     return fail(Code::not_found, std::string(kNoAllocator));
   }
@@ -223,7 +220,6 @@ Result<void> Session::begin(bool from_process_start) {
       from_process_start || is_at_program_start(debugger_, modules_, recording_.modules, unwind_tables_);
   since_start_only_ = !from_process_start_;
   why_breakpoint_.clear();
-  failure_.reset();
   if (options_.engine == "breakpoint") {
     make_breakpoint_engine();
   } else {
@@ -249,6 +245,12 @@ void Session::make_recorder() {
 }
 
 Result<void> Session::tell_engine() {
+  failure_.reset();
+  if (const auto obstacle = modules_.modules().empty() ? debugger_.injection_obstacle() : std::string();
+      !obstacle.empty()) {
+    failure_ = Error{Code::unsupported, fmt::format("the process cannot be traced, as {}", obstacle), {}};
+    return std::unexpected(*failure_);
+  }
   auto changed = engine_->modules_changed(modules_);
   if (recorder_ == nullptr) {
     return changed;

@@ -2,6 +2,7 @@
 
 #include <iterator>
 #include <sstream>
+#include <utility>
 
 #include "tests/catch.h"
 #include "tests/unit/fake_debugger.h"
@@ -174,6 +175,23 @@ TEST_CASE("the recorder where it cannot be is an error that says why, and nothin
   CHECK(memsnap.debugger.told == "memsnap: nothing is recorded: engine recorder cannot work here: nothing runs here\n");
   CHECK(memsnap("take") == "memsnap: engine recorder cannot work here: nothing runs here");
   CHECK(memsnap.debugger.breakpoints.empty());
+}
+
+TEST_CASE("a process of which nothing can be seen is an error that says why", "[unit]") {
+  Plugin memsnap;
+  memsnap.attach();
+  memsnap.debugger.mapped.clear();
+  CHECK(memsnap("start") == "memsnap: the process cannot be traced, as nothing runs here");
+  CHECK(memsnap.session.tracing() == Tracing::no);
+  memsnap.exit();
+  memsnap("start");
+  memsnap.attach();
+  const auto modules = std::exchange(memsnap.debugger.mapped, {});
+  memsnap.session.on_modules_changed();
+  CHECK(memsnap("take") == "memsnap: the process cannot be traced, as nothing runs here");
+  memsnap.debugger.mapped = modules;
+  memsnap.session.on_modules_changed();
+  CHECK(memsnap("take").starts_with("Snapshot #1"));
 }
 
 TEST_CASE("a start that fails in the midst leaves the process as it was", "[unit]") {
