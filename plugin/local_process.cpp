@@ -26,21 +26,28 @@ struct Seccomp {
   auto operator<=>(const Seccomp&) const = default;
 };
 
-Seccomp seccomp_of(const std::string& status_file) {
-  std::ifstream status(status_file);
-  Seccomp seccomp;
+// What the kernel says of a process or a thread under `key`; empty where it says nothing. Source: proc(5),
+// /proc/pid/status.
+std::string status_field(const std::string& file, std::string_view key) {
+  std::ifstream status(file);
   for (std::string line; std::getline(status, line);) {
-    const auto value = [&line] {
-      return static_cast<int>(std::strtol(line.c_str() + line.find(':') + 1, nullptr, 10));
-    };
-    if (line.starts_with("Seccomp:")) {
-      const auto mode = value();
-      seccomp = {mode == 1, mode == 2 ? 1 : 0};
-    } else if (line.starts_with("Seccomp_filters:")) {  // since Linux 5.9
-      seccomp.filters = value();
+    if (line.starts_with(key) && line.size() > key.size() && line[key.size()] == ':') {
+      return line.substr(key.size() + 1);
     }
   }
-  return seccomp;
+  return {};
+}
+
+std::string status_file(OsThreadId thread) {
+  return fmt::format("/proc/{}/status", static_cast<std::uint64_t>(thread));
+}
+
+int number_of(const std::string& field) { return static_cast<int>(std::strtol(field.c_str(), nullptr, 10)); }
+
+Seccomp seccomp_of(const std::string& file) {
+  const auto mode = number_of(status_field(file, "Seccomp"));
+  const auto filters = status_field(file, "Seccomp_filters");  // since Linux 5.9
+  return {mode == 1, filters.empty() ? (mode == 2 ? 1 : 0) : number_of(filters)};
 }
 
 // All of `range`; empty where it cannot be read.
@@ -204,8 +211,7 @@ std::string local_injection_obstacle(pid_t pid) {
 std::string local_system_call_obstacle(pid_t pid) {
   const auto ours = seccomp_of("/proc/self/status");
   for (const auto thread : local_threads(pid)) {
-    const auto its = seccomp_of(fmt::format("/proc/{}/task/{}/status", pid, static_cast<std::uint64_t>(thread)));
-    if (its > ours) {
+    if (seccomp_of(status_file(thread)) > ours) {
       return "the process filters its system calls (seccomp), and could be killed for the recorder's";
     }
   }
@@ -213,29 +219,14 @@ std::string local_system_call_obstacle(pid_t pid) {
 }
 
 std::uint64_t local_waiting_signals(OsThreadId thread) {
-  // Source: proc(5), /proc/pid/status.
-  std::ifstream status(fmt::format("/proc/{}/status", static_cast<std::uint64_t>(thread)));
-  std::uint64_t waiting = 0;
-  std::uint64_t blocked = 0;
-  for (std::string line; std::getline(status, line);) {
-    const auto value = [&line] { return std::strtoull(line.c_str() + line.find(':') + 1, nullptr, 16); };
-    if (line.starts_with("SigPnd:") || line.starts_with("ShdPnd:")) {
-      waiting |= value();
-    } else if (line.starts_with("SigBlk:")) {
-      blocked = value();
-    }
-  }
-  return waiting & ~blocked;
+  const auto signals = [file = status_file(thread)](std::string_view key) {
+    return std::strtoull(status_field(file, key).c_str(), nullptr, 16);
+  };
+  return (signals("SigPnd") | signals("ShdPnd")) & ~signals("SigBlk");
 }
 
 pid_t local_relative(pid_t pid, std::string_view relation) {
-  std::ifstream status(fmt::format("/proc/{}/status", pid));
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(relation) && line[relation.size()] == ':') {
-      return static_cast<pid_t>(std::strtol(line.c_str() + relation.size() + 1, nullptr, 10));
-    }
-  }
-  return 0;
+  return number_of(status_field(fmt::format("/proc/{}/status", pid), relation));
 }
 
 std::string local_program_instance(pid_t pid, MemoryReader& memory) {

@@ -41,7 +41,7 @@ Installation::Installation(Debugger& debugger, EntryPoints& entry_points, Unwind
       rows_(debugger, arena_, tables),
       hooks_(std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_)) {}
 
-Result<void> Installation::map_code(const ModuleMap& modules) {
+Result<void> Installation::map_code() {
   auto image = recorder_image();
   if (!image) {
     return std::unexpected(image.error());
@@ -53,7 +53,6 @@ Result<void> Installation::map_code(const ModuleMap& modules) {
   if (!code) {
     return std::unexpected(code.error());
   }
-  static_cast<void>(modules);
   mapped_before_ = code_size_;
   addresses_ = {.code = *code,
                 .code_end = *code + code_size_,
@@ -70,7 +69,7 @@ Result<void> Installation::install(const RecorderSettings& settings, const Modul
   if (const auto obstacle = debugger_.injection_obstacle(); !obstacle.empty()) {
     return fail(Code::unsupported, obstacle);
   }
-  if (auto mapped = map_code(modules); !mapped) {
+  if (auto mapped = map_code(); !mapped) {
     return mapped;
   }
   const auto control_address = arena_.take(sizeof(layout::Control));

@@ -79,7 +79,7 @@ class Installation {
   }
 
  private:
-  Result<void> map_code(const ModuleMap& modules);
+  Result<void> map_code();
   Result<void> write_notes();
   std::optional<Address> control_behind(Address entry);
   Address hooked_control(const ModuleMap& modules);

@@ -7,21 +7,13 @@
 #include <utility>
 #include <vector>
 
-#include "tests/catch.h"
+#include "tests/catch_listener.h"
 #include "tests/end_to_end/host.h"
 #include "tests/end_to_end/process.h"
 #include "tests/end_to_end/script.h"
 
 namespace memsnap::test {
 namespace {
-
-constexpr int kSkip = 77;  // CTest's SKIP_RETURN_CODE, see CMakeLists.txt
-
-#if __has_include(<catch2/catch_all.hpp>)
-using CatchListener = Catch::EventListenerBase;
-#else
-using CatchListener = Catch::TestEventListenerBase;
-#endif
 
 std::vector<std::string>& transcripts() {
   static std::vector<std::string> all;

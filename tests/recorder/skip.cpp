@@ -5,18 +5,10 @@
 #include <cstdlib>
 #include <iostream>
 
-#include "tests/catch.h"
+#include "tests/catch_listener.h"
 
 namespace memsnap::test {
 namespace {
-
-constexpr int kSkip = 77;  // CTest's SKIP_RETURN_CODE, see CMakeLists.txt
-
-#if __has_include(<catch2/catch_all.hpp>)
-using CatchListener = Catch::EventListenerBase;
-#else
-using CatchListener = Catch::TestEventListenerBase;
-#endif
 
 bool is_skipped = false;
 

@@ -3,7 +3,6 @@
 # They look to the program like nothing at all: every register that the entry point's own code would have seen is the
 # same, and after it every register that it left. A debugger or a C++ exception passes through with the unwind
 # information given here.
-
 #
 # What they call in recorder.cpp keeps all registers by itself, but rax where it gives a result.
 
