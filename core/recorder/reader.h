@@ -34,7 +34,8 @@ class RecorderReader {
   /// The tracebacks of the origins `first` to `last`, both inclusive. Code::not_found where there are no such numbers.
   Result<RecordedTracebacks> read_tracebacks(std::uint32_t first, std::uint32_t last) const;
 
-  /// Calls `visit` for each live block, each once, in no order, until it returns false.
+  /// Calls `visit` for each live block, each once, in no order, until it returns false. Two may have one address: a
+  /// block that a realloc under way was given, and what the allocator has made of its memory since.
   Result<void> for_each_block(const std::function<bool(const RecordedBlock&)>& visit) const;
 
   /// The live block that begins at `address`, else the one that `address` lies in. Looks through all blocks.

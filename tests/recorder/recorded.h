@@ -14,8 +14,9 @@ namespace memsnap::test {
 /// The path of one of the programs in tests/targets/recorded.
 std::string recorded_program(const std::string& name);
 
-/// Blocks by address, with their sizes.
-using Blocks = std::map<std::uint64_t, std::uint64_t>;
+/// Blocks by address, with their sizes. Two may have one address: what a realloc under way was given is live until it
+/// is known what came of it, and by then the allocator may have given that address to another thread.
+using Blocks = std::multimap<std::uint64_t, std::uint64_t>;
 
 /// All that the recorder tells at one stop.
 struct Look {

@@ -7,23 +7,21 @@
 namespace memsnap::test {
 namespace {
 
-// Takes out a block that must be there.
-void take(Blocks& blocks, std::uint64_t address, std::uint64_t size) {
-  const auto found = blocks.find(address);
-  INFO("block of " << size << " bytes at " << std::hex << address);
-  REQUIRE(found != blocks.end());
-  CHECK(found->second == size);
-  blocks.erase(found);
-}
-
 // Takes out a block that may be there.
 bool take_if(Blocks& blocks, std::uint64_t address, std::uint64_t size) {
-  const auto found = blocks.find(address);
-  const bool is_there = found != blocks.end() && found->second == size;
+  const auto [first, last] = blocks.equal_range(address);
+  const auto found = std::find(first, last, Blocks::value_type(address, size));
+  const bool is_there = found != last;
   if (is_there) {
     blocks.erase(found);
   }
   return is_there;
+}
+
+// Takes out a block that must be there.
+void take(Blocks& blocks, std::uint64_t address, std::uint64_t size) {
+  INFO("block of " << size << " bytes at " << std::hex << address);
+  REQUIRE(take_if(blocks, address, size));
 }
 
 // The same for one whose address is not written down yet.
