@@ -1,23 +1,24 @@
-// Ten million live blocks from a thousand call sites' worth of stack shapes.
+// Many live blocks from a given number of tracebacks: blocks COUNT SHAPES.
 
 #include <stdlib.h>
 
-enum { kBlocks = 10000000, kShapes = 1000 };
-
 static void** kept;
 
-void finished(void) {}
+void __attribute__((noinline)) finished(void) { __asm__ volatile(""); }
 
+// The bits of `shape` say which of the two calls leads on.
 static void* __attribute__((noinline)) make(unsigned shape) {
   void* block = shape == 0 ? malloc(32) : shape & 1 ? make(shape >> 1) : make((shape >> 1) & ~0u);
   __asm__ volatile("");
   return block;
 }
 
-int main(void) {
-  kept = malloc(sizeof(void*) * kBlocks);
-  for (long i = 0; i < kBlocks; ++i) {
-    kept[i] = make((unsigned)(i % kShapes));
+int main(int argc, char** argv) {
+  const long count = argc > 1 ? atol(argv[1]) : 10000000;
+  const unsigned shapes = argc > 2 ? (unsigned)atol(argv[2]) : 1000;
+  kept = malloc(sizeof(void*) * (size_t)count);
+  for (long i = 0; i < count; ++i) {
+    kept[i] = make((unsigned)i % shapes);
   }
   finished();
   return 0;
