@@ -6,7 +6,9 @@
 /// never while the real allocator runs.
 namespace memsnap::recorder {
 
-inline std::uint64_t scatter(std::uint64_t address) { return (address >> 3) * 0x9e3779b97f4a7c15ULL; }
+/// Neighbours stay neighbours, 128 bytes of the program's to a cache line of ours: what is allocated one after the other
+/// is mostly looked for so too.
+inline std::uint64_t scatter(std::uint64_t address) { return (address >> 7) * 0x9e3779b97f4a7c15ULL; }
 
 inline Shard& shard_of(Control& control, std::uint64_t address) {
   return control.shards[scatter(address) >> (64 - kShardBits)];
@@ -21,12 +23,16 @@ inline std::uint64_t capacity(const Shard& shard) {
 /// The slot where a search for this address begins, of `slots`. Ascends with the scattered address, so that a larger
 /// table has its entries in the same order.
 inline std::uint64_t home(std::uint64_t address, std::uint64_t slots) {
-  return ((scatter(address) << kShardBits) >> 32) * slots >> 32;
+  static_assert(sizeof(BlockTable) == sizeof(BlockEntry));  // so that a line begins with each slot 4 * n + 3
+  const auto line = (((scatter(address) << kShardBits) >> 32) * slots >> 32) | 3;
+  const auto slot = line + (address >> 5 & 3);
+  return slot < slots ? slot : slot - slots;
 }
 
 /// Has the slot loaded that a block will soon be looked for in. Looks without the lock, so that it may be another one.
 inline void expect_block(const Shard& shard, std::uint64_t address) {
-  __builtin_prefetch(entries(shard) + home(address, shard.slots), 1);
+  // Every x86-64 has this; the compiler believes that it needs vector registers.
+  asm volatile("prefetcht0 %0" : : "m"(entries(shard)[home(address, shard.slots)]));
 }
 
 inline bool try_lock(Shard& shard, std::uint32_t number) {
@@ -128,7 +134,7 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
   in_order();
   shard.table = table;
   shard.slots = head.capacity;
-  shard.most = head.capacity * 13 / 16;
+  shard.most = head.capacity * 3 / 4;
   shard.count = count;
   if (old != 0) {
     unmap(control, old, at<BlockTable>(old)->mapped);
@@ -140,7 +146,7 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
 [[gnu::noinline, gnu::no_caller_saved_registers]] inline bool grow(Control& control, Shard& shard) {
   constexpr std::uint64_t kSmall = 4096;
   const auto slots = capacity(shard);
-  return rebuild(control, shard, slots < kSmall ? slots * 2 + 200 : slots + slots / 4);
+  return rebuild(control, shard, slots < kSmall ? slots * 2 + 200 : slots + slots / 8);
 }
 
 /// Where a new block at `address` goes; nullptr where there is no room and no memory. A slot that is not empty holds a

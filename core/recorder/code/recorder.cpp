@@ -517,6 +517,7 @@ extern "C" {
 
 // A free, of an entry point that calls no other.
 [[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_free(Call* call) {
+  expect_block(shard_of(call->control(), call->arguments[0]), call->arguments[0]);
   if (auto* state = enter(*call); state != nullptr) [[likely]] {
     const Busy busy(*state);
     free_block(call->control(), *state, *call, call->argument(call->site->pointer));
