@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 2;
+inline constexpr std::uint32_t kVersion = 3;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 
@@ -292,6 +292,7 @@ struct ThreadState {
   LastCall last;
   std::uint64_t walked_count;
   WalkedFrame walked[kWalked];
+  std::uint64_t walked_pcs[kWalked];  ///< their pc once more, close together: all of a traceback's are compared often
   WalkCheck checks[2 * kWalked];  ///< what the frames in `walked` were loaded from, outermost first
   RowCacheEntry row_cache[kRowCache];
 };

@@ -8,7 +8,7 @@ namespace memsnap::recorder {
 
 /// The last `count` frames that state.walked ends in.
 struct Window {
-  const WalkedFrame* innermost;
+  const std::uint64_t* innermost;  // its pc; those of the frames further out lie below
   std::uint64_t count;
   std::uint64_t hash;
   std::uint64_t stopped_at;
@@ -30,7 +30,7 @@ inline std::uint64_t power(std::uint64_t base, std::uint64_t exponent) {
 inline Window window(const ThreadState& state, std::uint64_t limit) {
   const auto all = state.walked_count;
   const auto* innermost = state.walked + all - 1;
-  Window window{innermost, all < limit ? all : limit, innermost->hash, 0, kFrameLimit};
+  Window window{state.walked_pcs + all - 1, all < limit ? all : limit, innermost->hash, 0, kFrameLimit};
   if (all > limit) {
     window.hash -= (innermost - limit)->hash * power(kHashBase, limit);
   } else {
@@ -52,7 +52,7 @@ inline bool is_same(const OriginRecord& origin, const Window& window, std::uint6
   }
   const auto* frames = at<std::uint64_t>(origin.frames);
   for (std::uint64_t i = 0; i < window.count; ++i) {
-    if (frames[i] != (window.innermost - i)->pc) {
+    if (frames[i] != *(window.innermost - i)) {
       return false;
     }
   }
@@ -132,7 +132,7 @@ inline std::uint64_t room_for_frames(Control& control, ThreadState& state, std::
     }
   }
   for (std::uint64_t i = 0; i < window.count; ++i) {
-    at<std::uint64_t>(frames)[i] = (window.innermost - i)->pc;
+    at<std::uint64_t>(frames)[i] = *(window.innermost - i);
   }
   auto& origin = *origin_record(control, number);
   origin.frames = frames;

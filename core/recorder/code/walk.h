@@ -325,6 +325,7 @@ inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
   for (std::uint64_t i = 0; i < fresh; ++i) {
     auto& to = walked[keep + i];
     to = walked[top + i];
+    state.walked_pcs[keep + i] = to.pc;
     hash = hash * kHashBase + mix(to.pc);
     to.hash = hash;
     note_checks(state, keep + i);
