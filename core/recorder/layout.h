@@ -159,6 +159,8 @@ struct OriginRecord {
 /// Origins are numbered from 1 on, over all threads, and stored in chunks that never move.
 inline constexpr std::uint32_t kOriginsPerChunk = 4096;
 inline constexpr std::uint32_t kOriginChunks = 4096;
+/// A thread takes this many numbers at a time: their records lie in cache lines that no other thread writes.
+inline constexpr std::uint32_t kOriginsAtATime = 16;
 
 /// What a thread freed of another thread's blocks, by their origin. A slot of an open-addressing table; origin 0:
 /// empty.
@@ -282,6 +284,7 @@ struct ThreadState {
                                ///< index_entry; 0: empty
   std::uint64_t origin_capacity;
   std::uint64_t origin_count;
+  std::uint64_t last_origin;   ///< its number that was used last; one that kOriginsAtATime divides ends its lot
   std::uint64_t left_origins;  ///< number of the first origin that a thread before this one left with live blocks
   std::uint64_t foreign;       ///< ForeignTable, 0 for none. A smaller one before it stays mapped: others may read it
   std::uint64_t frames_next;   ///< free room for frames
@@ -342,13 +345,14 @@ struct Control {
   std::uint64_t reserve_end;
   std::uint64_t not_recorded[kReasons];  ///< where there was no ThreadState
   alignas(64) std::int64_t live;         ///< bytes, about: what threads have added up
-  alignas(64) std::uint32_t origin_count;
+  alignas(64) std::uint32_t origin_count;  ///< numbers given out, to threads
   std::uint32_t unused;
   alignas(64) std::uint64_t origin_chunks[kOriginChunks];  ///< OriginRecord[kOriginsPerChunk] each
   Shard shards[kShards];
   ThreadSlot thread_slots[kThreadSlots];
 };
 
+static_assert(sizeof(OriginRecord) * kOriginsAtATime % 128 == 0 && kOriginsPerChunk % kOriginsAtATime == 0);
 static_assert(sizeof(Row) == 8 && sizeof(BlockEntry) == 16 && sizeof(Shard) == 64);
 
 }  // namespace memsnap::layout

@@ -59,7 +59,7 @@ Result<void> RecorderReader::read_control(Address control) {
     return done;
   }
   // A thread that finds no number left takes its own back.
-  if (head.origin_count > kMostOrigins + kMostThreads) {
+  if (head.origin_count > kMostOrigins + kMostThreads * layout::kOriginsAtATime) {
     return damaged(fmt::format("{} tracebacks, where {} is the most", head.origin_count, kMostOrigins));
   }
   // Nothing has come of numbers whose chunk is not there.

@@ -109,7 +109,7 @@ TEST_CASE("a stop at any instruction of an allocator call is before it or after 
 
 // As core/recorder/code/blocks.h has it.
 layout::Shard shard_of(Recorded& recorded, std::uint64_t address) {
-  const auto number = (address >> 7) * 0x9e3779b97f4a7c15ULL >> (64 - layout::kShardBits);
+  const auto number = (address >> 16) * 0x9e3779b97f4a7c15ULL >> (64 - layout::kShardBits);
   const auto shards = recorded.engine().control().value + offsetof(layout::Control, shards);
   return recorded.read<layout::Shard>(shards + number * sizeof(layout::Shard));
 }

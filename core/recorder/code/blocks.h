@@ -6,12 +6,11 @@
 /// never while the real allocator runs.
 namespace memsnap::recorder {
 
-/// Neighbours stay neighbours, 128 bytes of the program's to a cache line of ours: what is allocated one after the other
-/// is mostly looked for so too.
-inline std::uint64_t scatter(std::uint64_t address) { return (address >> 7) * 0x9e3779b97f4a7c15ULL; }
+inline std::uint64_t scatter(std::uint64_t value) { return value * 0x9e3779b97f4a7c15ULL; }
 
+/// Allocators give their threads stretches of their own, of 64 KiB or more: so threads rarely meet in a shard.
 inline Shard& shard_of(Control& control, std::uint64_t address) {
-  return control.shards[scatter(address) >> (64 - kShardBits)];
+  return control.shards[scatter(address >> 16) >> (64 - kShardBits)];
 }
 
 inline BlockEntry* entries(const Shard& shard) { return at<BlockEntry>(shard.table + sizeof(BlockTable)); }
@@ -20,11 +19,12 @@ inline std::uint64_t capacity(const Shard& shard) {
   return shard.table == 0 ? 0 : at<BlockTable>(shard.table)->capacity;
 }
 
-/// The slot where a search for this address begins, of `slots`. Ascends with the scattered address, so that a larger
-/// table has its entries in the same order.
+/// The slot where a search for this address begins, of `slots`. Neighbours stay neighbours, 128 bytes of the program's
+/// to a cache line of ours: what is allocated one after the other is mostly looked for so too. Ascends with the
+/// scattered address, so that a larger table has its entries in the same order.
 inline std::uint64_t home(std::uint64_t address, std::uint64_t slots) {
   static_assert(sizeof(BlockTable) == sizeof(BlockEntry));  // so that a line begins with each slot 4 * n + 3
-  const auto line = (((scatter(address) << kShardBits) >> 32) * slots >> 32) | 3;
+  const auto line = ((scatter(address >> 7) >> 32) * slots >> 32) | 3;
   const auto slot = line + (address >> 5 & 3);
   return slot < slots ? slot : slot - slots;
 }

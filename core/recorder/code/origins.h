@@ -114,12 +114,16 @@ inline std::uint64_t room_for_frames(Control& control, ThreadState& state, std::
     count_lost(control, &state, Reason::no_memory);
     return 0;
   }
-  const auto number = __atomic_add_fetch(&control.origin_count, 1, __ATOMIC_RELAXED);
-  if (number > kOriginsPerChunk * kOriginChunks) {
-    __atomic_fetch_sub(&control.origin_count, 1, __ATOMIC_RELAXED);
-    count_lost(control, &state, Reason::origins);
-    return 0;
+  if (state.last_origin % kOriginsAtATime == 0) {
+    const auto used = __atomic_fetch_add(&control.origin_count, kOriginsAtATime, __ATOMIC_RELAXED);
+    if (used >= kOriginsPerChunk * kOriginChunks) {
+      __atomic_fetch_sub(&control.origin_count, kOriginsAtATime, __ATOMIC_RELAXED);
+      count_lost(control, &state, Reason::origins);
+      return 0;
+    }
+    state.last_origin = used;
   }
+  const auto number = static_cast<std::uint32_t>(++state.last_origin);
   auto& chunk = control.origin_chunks[(number - 1) / kOriginsPerChunk];
   if (__atomic_load_n(&chunk, __ATOMIC_ACQUIRE) == 0) {
     const auto fresh = map(control, kOriginsPerChunk * sizeof(OriginRecord));
