@@ -119,10 +119,12 @@ constexpr std::uint32_t block_origin(const BlockEntry& block) {
 }
 
 /// The head of a shard's table; BlockEntry[capacity] follow. One store of Shard::table replaces it.
-struct BlockTable {
-  std::uint64_t capacity;  ///< slots
+struct alignas(64) BlockTable {
+  std::uint64_t capacity;  ///< slots, a multiple of kSlotsPerLine
   std::uint64_t mapped;    ///< bytes of the mapping that it heads
 };
+/// Slots in a cache line.
+inline constexpr std::uint64_t kSlotsPerLine = 4;
 
 /// The block table is cut in shards by the block's address. The holder of the lock writes. While it is held, an entry
 /// may stand in two slots, never in none.

@@ -116,7 +116,7 @@ layout::Shard shard_of(Recorded& recorded, std::uint64_t address) {
 
 bool will_grow(Recorded& recorded, std::uint64_t address) {
   const auto shard = shard_of(recorded, address);
-  return shard.table != 0 && (shard.count + 1) * 16 > recorded.read<layout::BlockTable>(shard.table).capacity * 13;
+  return shard.table != 0 && (shard.count + 1) * 4 > recorded.read<layout::BlockTable>(shard.table).capacity * 3;
 }
 
 TEST_CASE("a stop at any instruction while the table of blocks grows is before the call or after it", "[recorder]") {

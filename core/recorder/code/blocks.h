@@ -23,10 +23,9 @@ inline std::uint64_t capacity(const Shard& shard) {
 /// to a cache line of ours: what is allocated one after the other is mostly looked for so too. Ascends with the
 /// scattered address, so that a larger table has its entries in the same order.
 inline std::uint64_t home(std::uint64_t address, std::uint64_t slots) {
-  static_assert(sizeof(BlockTable) == sizeof(BlockEntry));  // so that a line begins with each slot 4 * n + 3
-  const auto line = ((scatter(address >> 7) >> 32) * slots >> 32) | 3;
-  const auto slot = line + (address >> 5 & 3);
-  return slot < slots ? slot : slot - slots;
+  static_assert(sizeof(BlockTable) == kSlotsPerLine * sizeof(BlockEntry));
+  const auto line = (scatter(address >> 7) >> 32) * (slots / kSlotsPerLine) >> 32;
+  return line * kSlotsPerLine + (address >> 5 & (kSlotsPerLine - 1));
 }
 
 /// Has the slot loaded that a block will soon be looked for in. Looks without the lock, so that it may be another one.

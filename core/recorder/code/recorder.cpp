@@ -517,10 +517,12 @@ extern "C" {
 
 // A free, of an entry point that calls no other.
 [[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_free(Call* call) {
-  expect_block(shard_of(call->control(), call->arguments[0]), call->arguments[0]);
+  auto& control = call->control();
+  const auto address = call->arguments[0];
+  expect_block(shard_of(control, address), address);
   if (auto* state = enter(*call); state != nullptr) [[likely]] {
     const Busy busy(*state);
-    free_block(call->control(), *state, *call, call->argument(call->site->pointer));
+    free_block(control, *state, *call, address);
   }
 }
 
