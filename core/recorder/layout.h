@@ -218,16 +218,17 @@ struct WalkedFrame {
   std::uint64_t rbp_slot;  ///< where that was loaded from; 0: it is the rbp of the frame inside
   std::uint64_t hash;      ///< of all frames from the outermost remembered one to this
   std::uint32_t origin;    ///< what a traceback from here outwards was entered as; 0: not yet
-  std::uint16_t flags;     ///< kWalked...
-  std::uint16_t domain;    ///< that `origin` is of
-  std::uint64_t checks;    ///< how many of ThreadState::checks are of this frame and those further out
+  std::uint32_t flags;     ///< kWalked...
+  std::uint32_t domain;    ///< that `origin` is of
+  std::uint32_t unused;
+  std::uint64_t checks;  ///< how many of ThreadState::checks are of this frame and those further out
 };
-inline constexpr std::uint16_t kWalkedInterrupted = 1;  ///< a signal came here: pc does not follow a call
-inline constexpr std::uint16_t kWalkedEnd = 2;          ///< the outermost: nothing lies beyond
-inline constexpr std::uint16_t kWalkedStuck = 4;        ///< no way to go on from here
-inline constexpr std::uint16_t kWalkedNoRbp = 8;        ///< rbp is not known
-inline constexpr std::uint16_t kWalkedGuessed = 16;     ///< found by way of a frame pointer where there was no row
-inline constexpr std::uint16_t kWalkedAnew = kWalkedInterrupted | kWalkedGuessed;  ///< never taken from memory
+inline constexpr std::uint32_t kWalkedInterrupted = 1;  ///< a signal came here: pc does not follow a call
+inline constexpr std::uint32_t kWalkedEnd = 2;          ///< the outermost: nothing lies beyond
+inline constexpr std::uint32_t kWalkedStuck = 4;        ///< no way to go on from here
+inline constexpr std::uint32_t kWalkedNoRbp = 8;        ///< rbp is not known
+inline constexpr std::uint32_t kWalkedGuessed = 16;     ///< found by way of a frame pointer where there was no row
+inline constexpr std::uint32_t kWalkedAnew = kWalkedInterrupted | kWalkedGuessed;  ///< never taken from memory
 inline constexpr std::size_t kWalked = 640;                                        ///< frames remembered
 
 /// A word of the stack that a walk went by.
@@ -247,7 +248,7 @@ struct LastCall {
   std::uint64_t record;  ///< the OriginRecord
   std::uint32_t origin;  ///< its number, 0: nothing is known
   std::uint32_t frame_limit;
-  std::uint16_t domain;
+  std::uint32_t domain;
 };
 
 struct RowCacheEntry {
@@ -298,7 +299,7 @@ struct ThreadState {
   std::uint64_t walked_count;
   WalkedFrame walked[kWalked];
   std::uint64_t walked_pcs[kWalked];  ///< their pc once more, close together: all of a traceback's are compared often
-  WalkCheck checks[2 * kWalked];  ///< what the frames in `walked` were loaded from, outermost first
+  WalkCheck checks[2 * kWalked];      ///< what the frames in `walked` were loaded from, outermost first
   RowCacheEntry row_cache[kRowCache];
 };
 
@@ -345,8 +346,8 @@ struct Control {
   std::uint64_t mapped;               ///< bytes that the recorder mapped by itself
   std::uint64_t reserve;              ///< memory for when it can map no more: what is left of it
   std::uint64_t reserve_end;
-  std::uint64_t not_recorded[kReasons];  ///< where there was no ThreadState
-  alignas(64) std::int64_t live;         ///< bytes, about: what threads have added up
+  std::uint64_t not_recorded[kReasons];    ///< where there was no ThreadState
+  alignas(64) std::int64_t live;           ///< bytes, about: what threads have added up
   alignas(64) std::uint32_t origin_count;  ///< numbers given out, to threads
   std::uint32_t unused;
   alignas(64) std::uint64_t origin_chunks[kOriginChunks];  ///< OriginRecord[kOriginsPerChunk] each

@@ -140,7 +140,7 @@ class Walker {
     return recorder::word(control_, state_, address, value);
   }
 
-  std::uint16_t enter(const WalkedFrame& frame, std::uint64_t cfa, std::uint32_t row, WalkedFrame& caller) {
+  std::uint32_t enter(const WalkedFrame& frame, std::uint64_t cfa, std::uint32_t row, WalkedFrame& caller) {
     if (cfa <= frame.sp || cfa - frame.sp < 8 || !word(cfa - 8, caller.pc)) {
       return kWalkedStuck;
     }
@@ -154,12 +154,12 @@ class Walker {
       const bool known = slot >= (in_red_zone ? frame.sp - kRedZone : frame.sp) && word(slot, caller.rbp);
       caller.rbp_slot = known ? slot : 0;
       caller.rbp = known ? caller.rbp : 0;
-      caller.flags = static_cast<std::uint16_t>((frame.flags & kWalkedGuessed) | (known ? 0 : kWalkedNoRbp));
+      caller.flags = (frame.flags & kWalkedGuessed) | (known ? 0 : kWalkedNoRbp);
     }
     return caller.pc < kLowestCode ? kWalkedEnd : 0;
   }
 
-  std::uint16_t signal_frame(const WalkedFrame& frame, WalkedFrame& caller) {
+  std::uint32_t signal_frame(const WalkedFrame& frame, WalkedFrame& caller) {
     std::uint64_t rip = 0;
     if (!word(frame.sp + kSavedRip, rip) || !word(frame.sp + kSavedRsp, caller.sp) ||
         !word(frame.sp + kSavedRbp, caller.rbp) || (caller.sp <= frame.sp && ++stack_switches_ > kMostStackSwitches)) {
@@ -171,7 +171,7 @@ class Walker {
     return 0;
   }
 
-  std::uint16_t frame_pointer(const WalkedFrame& frame, WalkedFrame& caller) {
+  std::uint32_t frame_pointer(const WalkedFrame& frame, WalkedFrame& caller) {
     const auto rbp = frame.rbp;
     guesses_ = true;
     if ((frame.flags & kWalkedNoRbp) != 0 || rbp < frame.sp || rbp % 8 != 0 || rbp - frame.sp > kLargestGuessedFrame ||
@@ -306,7 +306,7 @@ inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
         auto& moved = walked[--top];
         moved = walked[i];
         moved.origin = 0;
-        moved.flags &= static_cast<std::uint16_t>(~(kWalkedEnd | kWalkedStuck));
+        moved.flags &= ~(kWalkedEnd | kWalkedStuck);
       }
       keep = last;
     } else {
