@@ -33,7 +33,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   ThreadLabel thread_label(OsThreadId id) override;
   std::string injection_obstacle() override;
   std::vector<AddressRange> mappings() override;
-  Result<Address> allocate(std::size_t size, Protection protection, std::optional<Address> at) override;
+  Result<std::int64_t> system_call(const SystemCall& call) override;
   Result<void> write(Address address, std::span<const std::byte> bytes) override;
   std::vector<OsThreadId> threads() override;
   std::optional<std::uint64_t> read_register(OsThreadId thread, Register which) override;

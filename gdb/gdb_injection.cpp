@@ -125,7 +125,7 @@ Result<std::int64_t> GdbDebugger::call_kernel(Address instruction, const SystemC
   return result;
 }
 
-Result<Address> GdbDebugger::allocate(std::size_t size, Protection protection, std::optional<Address> at) {
+Result<std::int64_t> GdbDebugger::system_call(const SystemCall& call) {
   if (local_pid_ == 0) {
     return fail(Code::unsupported, injection_obstacle());
   }
@@ -137,9 +137,9 @@ Result<Address> GdbDebugger::allocate(std::size_t size, Protection protection, s
     return fail(Code::unsupported, "the process has no instruction to call the kernel with");
   }
   try {
-    return map_memory([&](const SystemCall& what) { return call_kernel(*instruction, what); }, size, protection, at);
+    return call_kernel(*instruction, call);
   } catch (const py::error_already_set& error) {
-    return refused("no memory can be mapped in the process", error);
+    return refused("the process cannot be made to call the kernel", error);
   }
 }
 

@@ -39,7 +39,7 @@ std::vector<AddressRange> LldbDebugger::mappings() {
   return ranges;
 }
 
-Result<Address> LldbDebugger::allocate(std::size_t size, Protection protection, std::optional<Address> at) {
+Result<std::int64_t> LldbDebugger::system_call(const SystemCall& call) {
   const auto pid = local_pid();
   if (pid == 0) {
     return fail(Code::unsupported, injection_obstacle());
@@ -51,8 +51,7 @@ Result<Address> LldbDebugger::allocate(std::size_t size, Protection protection, 
   if (!instruction) {
     return fail(Code::unsupported, "the process has no instruction to call the kernel with");
   }
-  const auto call = [&](const SystemCall& what) { return call_in_process(debugger_, process(), *instruction, what); };
-  return map_memory(call, size, protection, at);
+  return call_in_process(debugger_, process(), *instruction, call);
 }
 
 Result<void> LldbDebugger::write(Address address, std::span<const std::byte> bytes) {

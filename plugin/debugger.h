@@ -29,9 +29,6 @@ enum class InferiorState : std::uint8_t {
   core,     ///< a core file: can be read as a stopped process can, and nothing else
 };
 
-/// What code in the process may do with memory that was mapped for it.
-enum class Protection : std::uint8_t { read_write, read_execute };
-
 /// A module with what is needed to name it.
 struct MappedModule {
   Module module;
@@ -59,6 +56,8 @@ struct ThreadLabel {
 
 /// `thread 3 (worker)`, without the name where there is none.
 std::string to_string(const ThreadLabel& label);
+
+struct SystemCall;
 
 /// The port: everything memsnap asks of a debugger. Primitives only; what all debuggers would share is in plugin.
 ///
@@ -109,10 +108,10 @@ class Debugger {
   /// Every range that is mapped now, ascending; neighbours are not joined.
   virtual std::vector<AddressRange> mappings() = 0;
 
-  /// Maps zeroed private memory: one bare system call of one stopped thread, which then is as it was; the others do not
-  /// run for it. `at`: exactly there, page-aligned, and nothing that is mapped is replaced; nullopt: where the kernel
-  /// likes. Errors: Code::unmapped where `at` is taken or cannot be had; else Code::unsupported or Code::debugger.
-  virtual Result<Address> allocate(std::size_t size, Protection protection, std::optional<Address> at) = 0;
+  /// One bare system call of one stopped thread, which then is as it was; the others do not run for it. A call that
+  /// failed is no error: it gives the negative number of its error, as the kernel does. Errors: Code::unsupported,
+  /// Code::debugger.
+  virtual Result<std::int64_t> system_call(const SystemCall& call) = 0;
 
   /// Writes all of `bytes`, also where the process itself may not write. Breakpoints there stay in force, and what is
   /// written is what lies below them. Fast where the process may write. Errors: Code::unmapped; some bytes may then

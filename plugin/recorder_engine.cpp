@@ -53,7 +53,7 @@ RecorderEngine::RecorderEngine(Debugger& debugger, Recording& recording, EntryPo
       entry_points_(entry_points),
       tables_(tables),
       settings_(settings),
-      installation_(debugger, entry_points, tables),
+      installation_(std::make_unique<Installation>(debugger, entry_points, tables)),
       stub_symbols_(debugger, tables),
       known_control_(control) {}
 
@@ -71,20 +71,21 @@ Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
   modules_ = modules;
   // What is recorded stays recorded, also where a new module's allocator cannot be.
   remark_.clear();
-  if (auto updated = installation_.update(modules_, recording_.modules); !updated) {
+  if (auto updated = installation_->update(modules_, recording_.modules); !updated) {
     remark_ = updated.error().message;
   }
-  stub_symbols_.tell(installation_.hooks(), modules_);
+  stub_symbols_.tell(installation_->hooks(), modules_);
   watch_start_and_exit();
   return {};
 }
 
 Result<void> RecorderEngine::begin() {
-  if (auto found = installation_.find(modules_, known_control_); found) {
+  if (auto found = installation_->find(modules_, known_control_); found) {
     is_installed_ = true;
     return go_on();
   }
-  if (auto installed = installation_.install(settings_, modules_, recording_.modules); !installed) {
+  if (auto installed = installation_->install(settings_, modules_, recording_.modules); !installed) {
+    installation_ = std::make_unique<Installation>(debugger_, entry_points_, tables_);
     return installed;
   }
   is_installed_ = true;
@@ -96,54 +97,54 @@ Result<void> RecorderEngine::begin() {
 
 // What was recording goes on as it is. What was stopped begins anew, in the tables that are there.
 Result<void> RecorderEngine::go_on() {
-  goes_on_ = installation_.was_recording();
-  if (auto set = installation_.set(offsetof(layout::Control, frame_limit), settings_.frame_limit); !set) {
+  goes_on_ = installation_->was_recording();
+  if (auto set = installation_->set(offsetof(layout::Control, frame_limit), settings_.frame_limit); !set) {
     return set;
   }
   set_epoch(epoch_);
   if (!goes_on_) {
     const std::uint32_t from_start = 0;
-    if (auto set = installation_.set(offsetof(layout::Control, from_start), from_start); !set) {
+    if (auto set = installation_->set(offsetof(layout::Control, from_start), from_start); !set) {
       return set;
     }
     if (auto cleared = clear(); !cleared) {
       return cleared;
     }
   } else {
-    goes_on_from_start_ = installation_.get<std::uint32_t>(offsetof(layout::Control, from_start)) != 0;
-    if (!installation_.unwatched().empty()) {
+    goes_on_from_start_ = installation_->get<std::uint32_t>(offsetof(layout::Control, from_start)) != 0;
+    if (!installation_->unwatched().empty()) {
       remark_ = fmt::format("while no debugger was attached, calls of {} were not recorded",
-                            fmt::join(installation_.unwatched(), ", "));
+                            fmt::join(installation_->unwatched(), ", "));
     }
   }
-  if (auto updated = installation_.update(modules_, recording_.modules); !updated) {
+  if (auto updated = installation_->update(modules_, recording_.modules); !updated) {
     return updated;
   }
   watch_start_and_exit();
   tell_symbols();
-  return installation_.place_all();
+  return installation_->place_all();
 }
 
 Result<void> RecorderEngine::adopt(const ModuleMap& modules) {
-  auto found = installation_.find(modules, known_control_);
-  if (!found && installation_.may_have_missed_hooks()) {
+  auto found = installation_->find(modules, known_control_);
+  if (!found && installation_->may_have_missed_hooks()) {
     const auto control = find_control(debugger_);
-    found = control ? installation_.find(modules, *control) : std::unexpected(control.error());
+    found = control ? installation_->find(modules, *control) : std::unexpected(control.error());
   }
   if (!found) {
     return found;
   }
-  if (!installation_.was_recording()) {
+  if (!installation_->was_recording()) {
     return fail(Code::not_found, "the recorder in this process was stopped");
   }
   modules_ = modules;
   is_installed_ = true;
   goes_on_ = true;
-  goes_on_from_start_ = installation_.get<std::uint32_t>(offsetof(layout::Control, from_start)) != 0;
-  settings_.frame_limit = installation_.get<std::uint32_t>(offsetof(layout::Control, frame_limit));
-  if (!installation_.unwatched().empty()) {
+  goes_on_from_start_ = installation_->get<std::uint32_t>(offsetof(layout::Control, from_start)) != 0;
+  settings_.frame_limit = installation_->get<std::uint32_t>(offsetof(layout::Control, frame_limit));
+  if (!installation_->unwatched().empty()) {
     remark_ = fmt::format("calls of {} were recorded only while a debugger was attached",
-                          fmt::join(installation_.unwatched(), ", "));
+                          fmt::join(installation_->unwatched(), ", "));
   }
   return {};
 }
@@ -151,9 +152,9 @@ Result<void> RecorderEngine::adopt(const ModuleMap& modules) {
 // The user's own `bt` passes through the hooks with their names, where the file of the names is at hand.
 void RecorderEngine::tell_symbols() {
   if (const auto file = recorder_symbol_file(); !file.empty()) {
-    static_cast<void>(debugger_.add_symbols(file, installation_.code()));
+    static_cast<void>(debugger_.add_symbols(file, installation_->code()));
   }
-  stub_symbols_.tell(installation_.hooks(), modules_);
+  stub_symbols_.tell(installation_->hooks(), modules_);
 }
 
 // The books go with the process: they are read a last time where it ends. Not in a process that was attached to, which
@@ -201,14 +202,14 @@ void RecorderEngine::breakpoints_changed() {
   if (!is_installed_ || is_gone_) {
     return;
   }
-  if (auto adapted = installation_.adapt(modules_, recording_.modules); !adapted) {
+  if (auto adapted = installation_->adapt(modules_, recording_.modules); !adapted) {
     remark_ = adapted.error().message;
   }
-  stub_symbols_.tell(installation_.hooks(), modules_);
+  stub_symbols_.tell(installation_->hooks(), modules_);
 }
 
 void RecorderEngine::breakpoint_hit(Address address, StoppedThread& thread) {
-  if (const auto stub = is_installed_ ? installation_.stub_behind(address) : std::nullopt) {
+  if (const auto stub = is_installed_ ? installation_->stub_behind(address) : std::nullopt) {
     static_cast<void>(debugger_.set_pc(thread.id(), *stub));
   }
   if (!exits_.contains(address)) {
@@ -233,9 +234,9 @@ void RecorderEngine::stop(bool process_is_gone) {
     return;
   }
   if (process_is_gone) {
-    installation_.forget_breakpoints();
+    installation_->forget_breakpoints();
   } else {
-    installation_.remove_all();
+    installation_->remove_all();
   }
 }
 
@@ -243,7 +244,7 @@ Result<RecordedBooks> RecorderEngine::read_books() {
   if (!is_installed_) {
     return RecordedBooks();
   }
-  const auto reader = RecorderReader::open(debugger_.memory(), installation_.control());
+  const auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
   if (!reader) {
     return std::unexpected(reader.error());
   }
@@ -285,7 +286,7 @@ Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const R
       traceback.frames.push_back({FrameKind::native, pc});
     }
     const auto domain = books.origins.at(item.number - 1).domain;
-    const auto& domains = installation_.domains();
+    const auto& domains = installation_->domains();
     const std::string_view name = entry_points_.is_operator_new(traceback) ? "new"
                                   : domain < domains.size()                ? std::string_view(domains[domain])
                                                                            : "malloc";
@@ -340,7 +341,7 @@ Result<void> RecorderEngine::forget_replaced(const ModuleMap& modules) {
     }
     Address chunk;
     const auto place = offsetof(layout::Control, origin_chunks) + i / layout::kOriginsPerChunk * sizeof(std::uint64_t);
-    debugger_.memory().read(installation_.control() + place, std::as_writable_bytes(std::span(&chunk.value, 1)));
+    debugger_.memory().read(installation_->control() + place, std::as_writable_bytes(std::span(&chunk.value, 1)));
     if (chunk) {
       const std::uint64_t dead = 0;
       const auto record = chunk + i % layout::kOriginsPerChunk * sizeof(layout::OriginRecord);
@@ -431,7 +432,7 @@ Result<void> RecorderEngine::zero_peaks(const RecordedBooks& books, bool and_liv
       }
     }
   }
-  return and_live ? installation_.set(offsetof(layout::Control, live), zero) : Result<void>();
+  return and_live ? installation_->set(offsetof(layout::Control, live), zero) : Result<void>();
 }
 
 Result<void> RecorderEngine::clear() {
@@ -442,8 +443,8 @@ Result<void> RecorderEngine::clear() {
   if (!books) {
     return std::unexpected(books.error());
   }
-  const auto generation = installation_.get<std::uint32_t>(offsetof(layout::Control, generation));
-  if (auto set = installation_.set(offsetof(layout::Control, generation), generation + 1); !set) {
+  const auto generation = installation_->get<std::uint32_t>(offsetof(layout::Control, generation));
+  if (auto set = installation_->set(offsetof(layout::Control, generation), generation + 1); !set) {
     return set;
   }
   ledger_.clear(*books);
@@ -465,13 +466,13 @@ Result<void> RecorderEngine::reset_peak() {
 void RecorderEngine::set_epoch(std::uint32_t snapshot) {
   epoch_ = std::min(snapshot, kMostEpochs);
   if (is_installed_ && !is_gone_) {
-    static_cast<void>(installation_.set(offsetof(layout::Control, epoch), epoch_));
+    static_cast<void>(installation_->set(offsetof(layout::Control, epoch), epoch_));
   }
 }
 
 EngineReport RecorderEngine::report_of(const RecordedBooks* books) const {
   EngineReport report;
-  for (const auto& hook : installation_.hooks()) {
+  for (const auto& hook : installation_->hooks()) {
     if (!hook.domain.empty()) {
       report.entry_points.push_back(
           {hook.domain, demangle(hook.name), hook.module, hook.plan.way == HookWay::jump ? "hook" : "breakpoint"});
@@ -480,7 +481,7 @@ EngineReport RecorderEngine::report_of(const RecordedBooks* books) const {
   const auto order = [](const WatchedEntryPoint& entry) { return std::tie(entry.domain, entry.module, entry.name); };
   std::ranges::sort(report.entry_points, {}, order);
   report.remark = remark_;
-  report.overhead_process = is_installed_ ? installation_.mapped() : 0;
+  report.overhead_process = is_installed_ ? installation_->mapped() : 0;
   report.overhead_debugger =
       recording_.tracebacks.memory_bytes() + tables_.memory_bytes() + origins_.capacity() * sizeof(Known);
   if (books != nullptr) {

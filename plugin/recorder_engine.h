@@ -44,7 +44,7 @@ class RecorderEngine final : public Engine {
   Result<void> adopt(const ModuleMap& modules);
 
   /// Where the recorder is; 0 while there is none.
-  Address control() const { return is_installed_ ? installation_.control() : Address(); }
+  Address control() const { return is_installed_ ? installation_->control() : Address(); }
   /// Whether it went on with what an earlier debugger had left recording; and that since the process began.
   bool goes_on() const { return goes_on_; }
   bool goes_on_from_start() const { return goes_on_from_start_; }
@@ -81,7 +81,7 @@ class RecorderEngine final : public Engine {
   EntryPoints& entry_points_;
   UnwindTables& tables_;
   RecorderSettings settings_;
-  Installation installation_;
+  std::unique_ptr<Installation> installation_;
   StubSymbols stub_symbols_;
   Address known_control_;
   bool is_installed_ = false;

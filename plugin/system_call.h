@@ -14,6 +14,9 @@
 
 namespace memsnap {
 
+/// What code in the process may do with memory that was mapped for it.
+enum class Protection : std::uint8_t { read_write, read_execute };
+
 /// A system call as the kernel takes it on x86-64. Source: syscall(2).
 struct SystemCall {
   std::uint64_t number = 0;
@@ -34,8 +37,20 @@ inline constexpr std::uint64_t kSystemCallSize = 2;
 /// running. The kernel's own vdso has one in every process.
 std::optional<Address> find_system_call(std::span<const Mapping> mappings, MemoryReader& memory);
 
-/// What Debugger::allocate has to do, by system calls.
+/// Maps zeroed private memory in the process. `at`: exactly there, page-aligned, and nothing that is mapped is
+/// replaced; nullopt: where the kernel likes. Errors: Code::unmapped where `at` is taken or cannot be had; else
+/// Code::debugger, and what `call` fails with.
 Result<Address> map_memory(const SystemCaller& call, std::size_t size, Protection protection,
                            std::optional<Address> at);
+/// The same in memory of a file without a path, which /proc/PID/maps shows as `/memfd:NAME (deleted)`; `name` is the
+/// address of a string in the process. Nothing of the file stays open. Errors: Code::unsupported where the process can
+/// have no such file; else as of map_memory(). Source: memfd_create(2).
+Result<Address> map_named_memory(const SystemCaller& call, std::size_t size, Protection protection,
+                                 std::optional<Address> at, Address name);
+/// Gives it back. Errors: as of map_memory().
+Result<void> unmap_memory(const SystemCaller& call, AddressRange range);
+/// Has /proc/PID/maps show it as `[anon:NAME]`, where the kernel can do that (Linux 5.17); `name` is the address of a
+/// string in the process. Source: PR_SET_VMA(2const).
+void name_memory(const SystemCaller& call, AddressRange range, Address name);
 
 }  // namespace memsnap

@@ -110,9 +110,8 @@ void HookPlanner::prepare(const LoadedModule& module, const ElfFile& file,
   if (wanted.end - wanted.begin > kMostLandings || std::ranges::any_of(landings_, is_there)) {
     return;
   }
-  if (debugger_.allocate(wanted.end - wanted.begin, Protection::read_execute, wanted.begin)) {
+  if (mappings_.map(wanted.end - wanted.begin, Protection::read_execute, wanted.begin)) {
     landings_.push_back(wanted);
-    mapped_ += wanted.end - wanted.begin;
   }
 }
 
@@ -140,11 +139,10 @@ Result<NearArea*> HookPlanner::area_for(AddressRange code) {
   if (!gap) {
     return fail(Code::unsupported, "no free memory is near enough to its code");
   }
-  const auto area = debugger_.allocate(kAreaSize, Protection::read_execute, gap);
+  const auto area = mappings_.map(kAreaSize, Protection::read_execute, gap);
   if (!area) {
     return std::unexpected(area.error());
   }
-  mapped_ += kAreaSize;
   areas_.emplace_back(AddressRange{*area, *area + kAreaSize});
   return &areas_.back();
 }

@@ -65,8 +65,8 @@ AddressRange range_of(const LoadedModule& module);
 /// Plans hooks, and lays out in the inferior what they need besides the patch itself: nothing of it is run yet.
 class HookPlanner {
  public:
-  HookPlanner(Debugger& debugger, InferiorArena& arena, const RecorderAddresses& recorder)
-      : debugger_(debugger), arena_(arena), recorder_(recorder) {}
+  HookPlanner(Debugger& debugger, InferiorMappings& mappings, InferiorArena& arena, const RecorderAddresses& recorder)
+      : debugger_(debugger), mappings_(mappings), arena_(arena), recorder_(recorder) {}
 
   /// Room in which jumps into it cannot be bent by breakpoints (see breakpoint_proof_landing), for these functions;
   /// does without where there is none.
@@ -83,8 +83,6 @@ class HookPlanner {
   /// Memory for landings.
   const std::vector<AddressRange>& landings() const { return landings_; }
   void adopt_landings(std::vector<AddressRange> landings) { landings_ = std::move(landings); }
-  /// Bytes mapped for stubs and landings.
-  std::uint64_t mapped() const { return mapped_; }
 
  private:
   Result<NearArea*> area_for(AddressRange code);
@@ -93,11 +91,11 @@ class HookPlanner {
   Result<void> write_code(const HookPlan& plan);
 
   Debugger& debugger_;
+  InferiorMappings& mappings_;
   InferiorArena& arena_;
   const RecorderAddresses& recorder_;
   std::vector<NearArea> areas_;
   std::vector<AddressRange> landings_;
-  std::uint64_t mapped_ = 0;
 };
 
 }  // namespace memsnap

@@ -30,8 +30,9 @@ struct Hook {
 /// catches the calls instead, and sends them the same way. That costs a stop each, but only of this one entry point.
 class Hooks {
  public:
-  Hooks(Debugger& debugger, EntryPoints& entry_points, InferiorArena& arena, const RecorderAddresses& recorder)
-      : debugger_(debugger), entry_points_(entry_points), planner_(debugger, arena, recorder) {}
+  Hooks(Debugger& debugger, EntryPoints& entry_points, InferiorMappings& mappings, InferiorArena& arena,
+        const RecorderAddresses& recorder)
+      : debugger_(debugger), entry_points_(entry_points), planner_(debugger, mappings, arena, recorder) {}
 
   HookPlanner& planner() { return planner_; }
   const HookPlanner& planner() const { return planner_; }

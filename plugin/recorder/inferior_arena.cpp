@@ -17,12 +17,11 @@ Result<Address> InferiorArena::take(std::size_t size) {
   size = round_up(std::max<std::size_t>(size, 1), kAlignment);
   if (free_.end - free_.begin < size) {
     const auto piece = round_up(std::max(size, kPiece), kPage);
-    const auto mapped = debugger_.allocate(piece, Protection::read_write, std::nullopt);
+    const auto mapped = mappings_.map(piece, Protection::read_write, std::nullopt);
     if (!mapped) {
       return mapped;
     }
     free_ = {*mapped, *mapped + piece};
-    mapped_ += piece;
   }
   const auto taken = free_.begin;
   free_.begin = free_.begin + size;

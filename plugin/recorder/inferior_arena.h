@@ -7,13 +7,14 @@
 #include "core/address.h"
 #include "core/result.h"
 #include "plugin/debugger.h"
+#include "plugin/recorder/inferior_mappings.h"
 
 namespace memsnap {
 
 /// Memory in the inferior that the process itself may read and write, given out piece by piece and never taken back.
 class InferiorArena {
  public:
-  explicit InferiorArena(Debugger& debugger) : debugger_(debugger) {}
+  InferiorArena(Debugger& debugger, InferiorMappings& mappings) : debugger_(debugger), mappings_(mappings) {}
 
   /// Zeroed memory of at least `size` bytes, aligned to 64.
   Result<Address> take(std::size_t size);
@@ -23,12 +24,11 @@ class InferiorArena {
   void adopt(AddressRange free) { free_ = free; }
 
   AddressRange free() const { return free_; }
-  std::uint64_t mapped() const { return mapped_; }
 
  private:
   Debugger& debugger_;
+  InferiorMappings& mappings_;
   AddressRange free_;
-  std::uint64_t mapped_ = 0;
 };
 
 }  // namespace memsnap

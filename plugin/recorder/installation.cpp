@@ -37,9 +37,10 @@ bool has_fsbase() {
 Installation::Installation(Debugger& debugger, EntryPoints& entry_points, UnwindTables& tables)
     : debugger_(debugger),
       entry_points_(entry_points),
-      arena_(debugger),
+      mappings_(debugger),
+      arena_(debugger, mappings_),
       rows_(debugger, arena_, tables),
-      hooks_(std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_)) {}
+      hooks_(std::make_unique<Hooks>(debugger_, entry_points_, mappings_, arena_, addresses_)) {}
 
 Result<void> Installation::map_code() {
   auto image = recorder_image();
@@ -49,11 +50,10 @@ Result<void> Installation::map_code() {
   image_ = *image;
   code_size_ = whole_pages(image_.bytes.size()) + kStubRoom;
   // The kernel mostly maps where the libraries are; a program with an allocator of its own may lie far off.
-  auto code = debugger_.allocate(code_size_, Protection::read_execute, std::nullopt);
+  auto code = mappings_.map(code_size_, Protection::read_execute, std::nullopt);
   if (!code) {
     return std::unexpected(code.error());
   }
-  mapped_before_ = code_size_;
   addresses_ = {.code = *code,
                 .code_end = *code + code_size_,
                 .control = {},
@@ -69,6 +69,16 @@ Result<void> Installation::install(const RecorderSettings& settings, const Modul
   if (const auto obstacle = debugger_.injection_obstacle(); !obstacle.empty()) {
     return fail(Code::unsupported, obstacle);
   }
+  auto done = set_up(settings, modules, names);
+  if (!done) {
+    hooks_->remove_all();
+    mappings_.unmap_all();
+  }
+  return done;
+}
+
+Result<void> Installation::set_up(const RecorderSettings& settings, const ModuleMap& modules,
+                                  const ModuleTable& names) {
   if (auto mapped = map_code(); !mapped) {
     return mapped;
   }
@@ -105,13 +115,9 @@ Result<void> Installation::install(const RecorderSettings& settings, const Modul
       !written) {
     return written;
   }
-  hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_);
+  hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, mappings_, arena_, addresses_);
   hooks_->planner().add_area({addresses_.code + whole_pages(image_.bytes.size()), addresses_.code_end});
-  if (auto updated = update(modules, names); !updated) {
-    hooks_->remove_all();
-    return updated;
-  }
-  return {};
+  return update(modules, names);
 }
 
 Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& names) {
@@ -280,7 +286,7 @@ Result<void> Installation::read_notes(Address control_address) {
   modules_generation_ = notes->modules_generation;
   mapped_before_ = notes->mapped;
   arena_.adopt(notes->arena);
-  hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, arena_, addresses_);
+  hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, mappings_, arena_, addresses_);
   for (const auto& area : notes->areas) {
     hooks_->planner().add_area(area);
   }

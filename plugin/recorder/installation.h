@@ -31,7 +31,7 @@ class Installation {
   Installation& operator=(const Installation&) = delete;
 
   /// Maps code and data into the process; nothing runs it yet. Errors: Code::unsupported and others, with the reason;
-  /// the process then is as it was, but for some memory.
+  /// the process then is as it was, and this object of no more use.
   Result<void> install(const RecorderSettings& settings, const ModuleMap& modules, const ModuleTable& names);
   /// Finds the recorder that the process has already: where an entry point's hook leads to, or at `control`, where one
   /// is known to be. Writes nothing. Errors: Code::not_found where there is none; Code::unsupported for one of another
@@ -63,7 +63,7 @@ class Installation {
   /// By layout::Site::domain.
   const std::vector<std::string>& domains() const { return domains_; }
   /// Bytes of the inferior that were mapped from here and, for a recorder that was found, before.
-  std::uint64_t mapped() const { return mapped_before_ + arena_.mapped() + hooks_->planner().mapped(); }
+  std::uint64_t mapped() const { return mapped_before_ + mappings_.bytes(); }
 
   /// A field of the Control; 0 where it cannot be read.
   template <typename T>
@@ -80,6 +80,7 @@ class Installation {
 
  private:
   Result<void> map_code();
+  Result<void> set_up(const RecorderSettings& settings, const ModuleMap& modules, const ModuleTable& names);
   Result<void> write_notes();
   std::optional<Address> control_behind(Address entry);
   Address hooked_control(const ModuleMap& modules);
@@ -87,6 +88,7 @@ class Installation {
 
   Debugger& debugger_;
   EntryPoints& entry_points_;
+  InferiorMappings mappings_;
   InferiorArena arena_;
   ModuleRows rows_;
   RecorderImage image_;
@@ -95,7 +97,7 @@ class Installation {
   std::unique_ptr<Hooks> hooks_;
   std::vector<std::string> domains_;
   std::uint64_t modules_generation_ = 0;
-  std::uint64_t mapped_before_ = 0;  // also the code
+  std::uint64_t mapped_before_ = 0;  // by an earlier debugger
   AddressRange notes_;               // the memory that they are written to
   bool may_have_missed_hooks_ = false;
   bool was_recording_ = false;

@@ -74,6 +74,19 @@ Storm start_storm() {
   return storm;
 }
 
+TEST_CASE("what is mapped in the process has a name", "[recorder]") {
+  Recorded recorded;
+  recorded.launch("storm");
+  recorded.run_to("checkpoint");
+  const auto control = recorded.engine().control().value;
+  const Address code{recorded.read<std::uint64_t>(control + offsetof(layout::Control, code_begin))};
+  const auto mappings = local_mappings(recorded.debugger.pid());
+  const auto found =
+      std::ranges::find_if(mappings, [code](const Mapping& mapping) { return mapping.range.contains(code); });
+  REQUIRE(found != mappings.end());
+  CHECK(found->path == "/memfd:memsnap (deleted)");
+}
+
 OsThreadId some_worker(Recorded& recorded, std::size_t number) {
   const auto threads = recorded.debugger.threads();
   REQUIRE(threads.size() == kStormThreads + 1);

@@ -41,6 +41,25 @@ TEST_CASE("where the recorder gets no more memory the program goes on, and what 
   recorded.run_to_end();
 }
 
+TEST_CASE("where there is no room for the recorder the process is left as it was", "[recorder]") {
+  // For a page, for the code as well, for some of the data.
+  for (const auto* left : {"0", "4096", "0x20000", "0x80000", "0xd0000"}) {
+    INFO(left);
+    Recorded recorded;
+    recorded.debugger.launch(recorded_program("limits"), {"memory", left}, {});
+    const auto checkpoint = recorded.debugger.find_function("checkpoint");
+    recorded.run_to(checkpoint);
+    const auto before = recorded.debugger.mappings();
+    const auto started = recorded.session.start({.frames = 32, .engine = "recorder"});
+    REQUIRE_FALSE(started.has_value());
+    CHECK(started.error().message.find("Cannot allocate memory") != std::string::npos);
+    CHECK(recorded.debugger.mappings() == before);
+    recorded.run_to(checkpoint);
+    recorded.run_to(checkpoint);
+    recorded.run_to_end();
+  }
+}
+
 TEST_CASE("a program that allows itself few system calls is recorded and lives", "[recorder]") {
   using layout::Denied;
   const auto bits = [](const std::vector<Denied>& calls) {

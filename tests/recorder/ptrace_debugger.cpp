@@ -255,10 +255,6 @@ std::vector<AddressRange> PtraceDebugger::mappings() {
   return ranges;
 }
 
-Result<Address> PtraceDebugger::allocate(std::size_t size, Protection protection, std::optional<Address> at) {
-  return map_memory([this](const SystemCall& call) { return system_call(call); }, size, protection, at);
-}
-
 std::vector<OsThreadId> PtraceDebugger::threads() {
   std::vector<OsThreadId> all;
   for (const auto& [tid, thread] : tracees_) {

@@ -103,7 +103,7 @@ class PtraceDebugger final : public Debugger {
   ThreadLabel thread_label(OsThreadId id) override;
   std::string injection_obstacle() override { return local_injection_obstacle(pid_); }
   std::vector<AddressRange> mappings() override;
-  Result<Address> allocate(std::size_t size, Protection protection, std::optional<Address> at) override;
+  Result<std::int64_t> system_call(const SystemCall& call) override;
   Result<void> write(Address address, std::span<const std::byte> bytes) override;
   std::vector<OsThreadId> threads() override;
   std::optional<std::uint64_t> read_register(OsThreadId thread, Register which) override;
@@ -164,7 +164,6 @@ class PtraceDebugger final : public Debugger {
   std::optional<Stop> step_off_traps();
   std::optional<Stop> resume_all();
   Stop run();
-  Result<std::int64_t> system_call(const SystemCall& call);
 
   pid_t pid_ = 0;
   bool was_launched_ = false;

@@ -184,7 +184,6 @@ TEST_CASE("a core file is never changed, and says that it cannot be traced", "[u
   core("status --json");
   CHECK(core.session.tracing() == Tracing::no);
   CHECK(core.debugger.writes.empty());
-  CHECK(core.debugger.allocated.empty());
   CHECK(core.debugger.breakpoints.empty());
   CHECK(core.debugger.symbols.empty());
   CHECK_FALSE(core.debugger.watching);

@@ -48,25 +48,7 @@ class FakeDebugger final : public Debugger {
   ThreadLabel thread_label(OsThreadId id) override { return labels[id]; }
   std::string injection_obstacle() override { return obstacle; }
   std::vector<AddressRange> mappings() override { return ranges; }
-  Result<Address> allocate(std::size_t size, Protection protection, std::optional<Address> at) override {
-    if (!allocate_error.empty()) {
-      return fail(Code::debugger, allocate_error);
-    }
-    const auto whole_pages = (size + kPage - 1) / kPage * kPage;
-    const auto begin = at.value_or(next_allocation);
-    const AddressRange range{begin, begin + whole_pages};
-    if (std::ranges::any_of(ranges,
-                            [&](const auto& each) { return each.begin < range.end && range.begin < each.end; })) {
-      return fail(Code::unmapped, "taken", begin);
-    }
-    if (!at) {
-      next_allocation = range.end + kPage;
-    }
-    ranges.insert(std::ranges::upper_bound(ranges, range), range);
-    bytes.map(begin.value, whole_pages);
-    allocated[begin] = protection;
-    return begin;
-  }
+  Result<std::int64_t> system_call(const SystemCall&) override { return fail(Code::debugger, "no thread"); }
   Result<void> write(Address address, std::span<const std::byte> data) override {
     if (!bytes.has(address.value, data.size())) {
       return fail(Code::unmapped, "not mapped", address);
@@ -141,10 +123,7 @@ class FakeDebugger final : public Debugger {
   std::map<OsThreadId, ThreadLabel> labels;
   std::string obstacle;              ///< why nothing can be put into the process
   std::vector<AddressRange> ranges;  ///< what is mapped, ascending
-  Address next_allocation{0x7e0000000000};
-  std::string allocate_error;               ///< why there is no memory
-  std::map<Address, Protection> allocated;  ///< by begin
-  std::vector<AddressRange> writes;         ///< in the order they came
+  std::vector<AddressRange> writes;  ///< in the order they came
   std::map<OsThreadId, Registers> registers;
   std::map<OsThreadId, Address> thread_pointers;
   std::vector<Address> users_own;          ///< the user's breakpoints, ascending

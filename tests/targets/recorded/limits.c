@@ -29,14 +29,15 @@ static void reserve(void) {
   free(malloc((size_t)kBlocks * 64));
 }
 
-static int no_more_address_space(void) {
+/* But so much, in bytes. */
+static int no_more_address_space(unsigned long left) {
   unsigned long pages = 0;
   FILE* statm = fopen("/proc/self/statm", "r");
   if (statm == NULL || fscanf(statm, "%lu", &pages) != 1) {
     return 0;
   }
   fclose(statm);
-  const struct rlimit limit = {pages * 4096, pages * 4096};
+  const struct rlimit limit = {pages * 4096 + left, pages * 4096 + left};
   return setrlimit(RLIMIT_AS, &limit) == 0;
 }
 
@@ -115,8 +116,9 @@ __attribute__((noinline)) static void* deep(int depth) {
 
 int main(int argument_count, char** arguments) {
   const char* what = argument_count > 1 ? arguments[1] : "";
+  const unsigned long spare = argument_count > 2 ? strtoul(arguments[2], NULL, 0) : 0;
   reserve();
-  if ((strcmp(what, "memory") == 0 && !no_more_address_space()) ||
+  if ((strcmp(what, "memory") == 0 && !no_more_address_space(spare)) ||
       (strcmp(what, "seccomp") == 0 && !filter(few, sizeof few, 0)) ||
       (strcmp(what, "roundabout") == 0 && !filter(roundabout, sizeof roundabout, 0)) ||
       (strcmp(what, "fewer") == 0 && !filter(fewer, sizeof fewer, 0)) ||

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/address.h"
+#include "core/result.h"
+#include "plugin/debugger.h"
+#include "plugin/system_call.h"
+
+namespace memsnap {
+
+/// What is mapped in the inferior from here. /proc/PID/maps shows code as `/memfd:memsnap (deleted)`, and data, where
+/// the kernel can do that, as `[anon:memsnap data]`.
+class InferiorMappings {
+ public:
+  explicit InferiorMappings(Debugger& debugger) : debugger_(debugger) {}
+
+  /// Maps zeroed private memory; `size` in whole pages, else as map_memory().
+  Result<Address> map(std::size_t size, Protection protection, std::optional<Address> at);
+
+  /// Gives all of it back. For when nothing in the process leads there any more; left as it is where a thread is there.
+  void unmap_all();
+
+  std::uint64_t bytes() const;
+
+ private:
+  Result<Address> map_names();
+  bool may_be_in_use(OsThreadId thread) const;
+
+  Debugger& debugger_;
+  std::vector<AddressRange> ranges_;
+  Address names_;  // in the inferior; 0: not there yet
+};
+
+}  // namespace memsnap
