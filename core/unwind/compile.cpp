@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "core/unwind/fde_list.h"
+#include "core/unwind/plain_program.h"
 #include "core/unwind/table.h"
 
 namespace memsnap {
@@ -205,20 +206,15 @@ class Compiler {
     if (!rows_.empty() && at > end_) {
       push({end_, CfaRule::uncovered});
     }
-    while (at < fde.end) {
-      Dwarf_Addr begin = 0;
-      Dwarf_Addr end = 0;
-      bool is_signal = false;
-      const auto frame = work_left_ < fde.program_size ? nullptr : cfi_.frame(fde.section, at);
-      if (!frame || dwarf_frame_info(frame.get(), &begin, &end, &is_signal) < 0 || end <= at) {
-        push({at, CfaRule::uncovered});
-        break;
+    if (run_plain_program(fde, plain_)) {
+      for (std::size_t i = 0; i < plain_.size(); ++i) {
+        if (i + 1 == plain_.size() || plain_[i + 1].begin > at) {
+          plain_[i].begin = std::max(plain_[i].begin, at);
+          push(plain_[i]);
+        }
       }
-      work_left_ -= fde.program_size;
-      auto row = translate(frame.get(), is_signal);
-      row.begin = at;
-      push(row);
-      at = end;
+    } else {
+      ask_libdw(fde, at);
     }
     end_ = fde.end;
   }
@@ -229,6 +225,25 @@ class Compiler {
   }
 
  private:
+  void ask_libdw(const Fde& fde, std::uint64_t at) {
+    const auto size = fde.program.size() + fde.cie.program.size();
+    while (at < fde.end) {
+      Dwarf_Addr begin = 0;
+      Dwarf_Addr end = 0;
+      bool is_signal = false;
+      const auto frame = work_left_ < size ? nullptr : cfi_.frame(fde.section, at);
+      if (!frame || dwarf_frame_info(frame.get(), &begin, &end, &is_signal) < 0 || end <= at) {
+        push({at, CfaRule::uncovered});
+        break;
+      }
+      work_left_ -= size;
+      auto row = translate(frame.get(), is_signal);
+      row.begin = at;
+      push(row);
+      at = end;
+    }
+  }
+
   void push(const UnwindRow& row) {
     const auto same = [&](const UnwindRow& last) {
       return last.rule == row.rule && last.cfa_offset == row.cfa_offset && last.rbp_offset == row.rbp_offset;
@@ -240,6 +255,7 @@ class Compiler {
 
   Cfi& cfi_;
   std::vector<UnwindRow> rows_;
+  std::vector<UnwindRow> plain_;  // of one entry
   std::uint64_t end_ = 0;
   // Bytes of CFI programs to run. libdw runs a program from its start for each row, so that a file made for it could
   // keep it busy for days; the largest libraries need a fiftieth of this.

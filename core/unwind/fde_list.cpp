@@ -85,10 +85,10 @@ std::optional<Section> find_eh_frame_by_segment(Elf* elf) {
   return std::nullopt;
 }
 
-struct Cie {
+struct DecodedCie {
   std::uint8_t encoding = DW_EH_PE_absptr;
   bool has_augmentation_data = false;
-  std::size_t program_size = 0;
+  Cie cie;
 };
 
 // Bytes of a pointer in this encoding; 0 for encodings without a fixed size.
@@ -128,13 +128,16 @@ std::uint64_t take_pointer(ByteCursor& cursor, unsigned encoding) {
   }
 }
 
-std::optional<Cie> decode_cie(const Dwarf_CIE& entry) {
+std::optional<DecodedCie> decode_cie(const Dwarf_CIE& entry) {
   if (entry.initial_instructions == nullptr || entry.initial_instructions_end < entry.initial_instructions) {
     return std::nullopt;
   }
   const std::span program(entry.initial_instructions, entry.initial_instructions_end);
   const std::string_view augmentation = entry.augmentation == nullptr ? "" : entry.augmentation;
-  Cie cie{DW_EH_PE_absptr, !augmentation.empty(), program.size()};
+  DecodedCie cie{DW_EH_PE_absptr,
+                 !augmentation.empty(),
+                 {entry.code_alignment_factor, entry.data_alignment_factor, entry.return_address_register,
+                  augmentation.contains('S'), program}};
   if (!is_sane_cfi_program(program) || (cie.has_augmentation_data && augmentation.front() != 'z')) {
     return std::nullopt;
   }
@@ -158,7 +161,7 @@ std::optional<Cie> decode_cie(const Dwarf_CIE& entry) {
   return cursor.failed() ? std::nullopt : std::optional(cie);
 }
 
-std::optional<Fde> decode_fde(const Dwarf_FDE& entry, const Cie& cie, const Section& section) {
+std::optional<Fde> decode_fde(const Dwarf_FDE& entry, const DecodedCie& cie, const Section& section) {
   if (entry.start == nullptr || entry.end < entry.start) {
     return std::nullopt;
   }
@@ -183,7 +186,8 @@ std::optional<Fde> decode_fde(const Dwarf_FDE& entry, const Cie& cie, const Sect
     cursor.skip(cursor.uleb());
   }
   const auto program = cursor.rest();
-  fde.program_size = program.size() + cie.program_size;
+  fde.cie = cie.cie;
+  fde.program = program;
   return !cursor.failed() && is_sane_cfi_program(program) ? std::optional(fde) : std::nullopt;
 }
 
@@ -201,8 +205,8 @@ std::vector<Fde> list_fdes(const ElfFile& file, CfiSection kind) {
     return fdes;
   }
   const auto code = file.code();
-  std::unordered_map<Dwarf_Off, std::optional<Cie>> cies;
-  const auto cie_at = [&](Dwarf_Off offset) -> const std::optional<Cie>& {
+  std::unordered_map<Dwarf_Off, std::optional<DecodedCie>> cies;
+  const auto cie_at = [&](Dwarf_Off offset) -> const std::optional<DecodedCie>& {
     const auto [found, is_new] = cies.try_emplace(offset);
     if (is_new) {
       Dwarf_CFI_Entry entry;

@@ -52,7 +52,7 @@ class UnwindTable {
   std::uint64_t end_ = 0;
 };
 
-/// Compiles a module's .eh_frame (else .debug_frame) into rows, through libdw.
+/// Compiles a module's .eh_frame (else .debug_frame) into rows, through libdw where they are not plain.
 ///
 /// Errors: Code::not_found where the file has neither. Malformed entries are left out, as if nothing covered their
 /// code. Source: DWARF 5, 6.4; System V AMD64 psABI, DWARF register numbers.

@@ -188,6 +188,16 @@ TEST_CASE("entries for functions that the linker dropped are left out", "[unit]"
   CHECK(table.find(0x2000) == nullptr);
 }
 
+TEST_CASE("an entry for no code does not hide the one behind it", "[unit]") {
+  CfiBuilder cfi(kSection);
+  cfi.cie();
+  cfi.fde(0x1000, 0);
+  cfi.fde(0x1000, 0x40, bytes_of({0x41, 0x0e, 16}));
+  cfi.terminate();
+  CHECK(compiled(image_of(cfi)).rows() ==
+        std::vector<UnwindRow>{{0x1000, CfaRule::rsp_offset, 8, kSame}, {0x1001, CfaRule::rsp_offset, 16, kSame}});
+}
+
 TEST_CASE("a bad entry costs only its own function", "[unit]") {
   CfiBuilder cfi(kSection);
   cfi.cie();
