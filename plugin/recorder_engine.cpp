@@ -259,20 +259,30 @@ Result<RecordedBooks> RecorderEngine::read_books() {
 
 Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const RecordedBooks& books) {
   origins_.resize(std::max(origins_.size(), books.origins.size()));
-  // Numbers are given out before their records are filled in: not all that are known now lie below those that are not.
-  while (first_unknown_ < origins_.size() && origins_[first_unknown_].is_known) {
-    ++first_unknown_;
+  // Threads take numbers in lots: those that are new lie here and there.
+  constexpr std::uint32_t kLargestGap = 64;
+  for (std::uint32_t i = 0; i < books.origins.size(); ++i) {
+    const auto is_new = [&](std::uint32_t at) { return books.origins[at].number != 0 && !origins_[at].is_known; };
+    if (!is_new(i)) {
+      continue;
+    }
+    auto last = i;
+    for (auto next = i + 1; next < books.origins.size() && next - last <= kLargestGap; ++next) {
+      last = is_new(next) ? next : last;
+    }
+    const auto tracebacks = reader.read_tracebacks(i + 1, last + 1);
+    if (!tracebacks) {
+      return std::unexpected(tracebacks.error());
+    }
+    enter(*tracebacks, books);
+    i = last;
   }
-  if (first_unknown_ == origins_.size()) {
-    return {};
-  }
-  const auto tracebacks = reader.read_tracebacks(static_cast<std::uint32_t>(first_unknown_ + 1),
-                                                 static_cast<std::uint32_t>(origins_.size()));
-  if (!tracebacks) {
-    return std::unexpected(tracebacks.error());
-  }
+  return {};
+}
+
+void RecorderEngine::enter(const RecordedTracebacks& tracebacks, const RecordedBooks& books) {
   Traceback traceback;
-  for (const auto& item : tracebacks->items) {
+  for (const auto& item : tracebacks.items) {
     auto& known = origins_.at(item.number - 1);
     if (known.is_known) {
       continue;
@@ -280,7 +290,7 @@ Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const R
     traceback.frames.clear();
     traceback.end = item.end;
     traceback.stopped_at = item.stopped_at;
-    for (const auto frame : tracebacks->frames_of(item)) {
+    for (const auto frame : tracebacks.frames_of(item)) {
       auto pc = modules_.to_pc({frame - 1});
       ++pc.offset;
       traceback.frames.push_back({FrameKind::native, pc});
@@ -292,7 +302,6 @@ Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const R
                                                                            : "malloc";
     known = {recording_.tracebacks.intern(traceback), recording_.domains.intern(name), true};
   }
-  return {};
 }
 
 // Where another module comes to lie where one was, the same addresses mean other code: tracebacks through the old one

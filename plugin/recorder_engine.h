@@ -70,6 +70,7 @@ class RecorderEngine final : public Engine {
   void watch(Address address, std::unordered_map<Address, BreakpointId>& watches);
   Result<RecordedBooks> read_books();
   Result<void> learn_origins(const RecorderReader& reader, const RecordedBooks& books);
+  void enter(const RecordedTracebacks& tracebacks, const RecordedBooks& books);
   Result<void> forget_replaced(const ModuleMap& modules);
   ThreadId thread(std::uint32_t index, const RecordedBooks& books);
   Snapshot snapshot_of(const RecordedBooks& books);
@@ -93,7 +94,6 @@ class RecorderEngine final : public Engine {
   ModuleMap modules_;
   std::vector<LoadedModule> gone_;  // modules that were unmapped, for as long as nothing else lies there
   std::vector<Known> origins_;      // by number - 1
-  std::size_t first_unknown_ = 0;   // all before it are known
   std::unordered_map<std::uint32_t, ThreadId> threads_;
   RecordedLedger ledger_;
   std::uint32_t epoch_ = 0;
