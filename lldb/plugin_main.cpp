@@ -33,6 +33,7 @@ struct Plugin {
   /// Tells the session where the process it knew is gone. Returns whether it was.
   bool notice_process_end() {
     if (!debugger.process_changed()) {
+      debugger.follow_fork();
       return false;
     }
     session.on_process_gone();

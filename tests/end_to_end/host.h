@@ -55,6 +55,9 @@ class Host {
   virtual Served serve(const std::vector<std::string>& command) const = 0;
   virtual Served serve(pid_t pid) const = 0;
 
+  /// Has the debugger go on with the child where a process forks.
+  virtual std::string follow_children() const = 0;
+
   /// Has the debugger switch address randomisation off, as it does for its users by itself.
   virtual std::string same_addresses() const = 0;
   /// Tells the debugger that sources under `from` are under `to`.

@@ -55,6 +55,25 @@ TEST_CASE("both engines print the same bytes", "[engines]") {
   }
 }
 
+TEST_CASE("a child that the debugger follows has the books that it was born with, and goes on with them", "[engines]") {
+  Script script("fork");
+  script.add(host().follow_children());
+  script.memsnap("start --engine recorder");
+  script.break_at("child_finished");
+  script.run();
+  const Step stats = script.memsnap("stats lineno now --json");
+  const Step status = script.memsnap("status --json");
+  script.cont();
+  const Transcript said = script.play();
+
+  CHECK(charged(said.json(stats), "fork.c", "before fork") == std::nullopt);
+  CHECK(charged(said.json(stats), "fork.c", "kept by the child") == Charged{.size = 304, .count = 1});
+  CHECK(charged(said.json(stats), "fork.c", "parent") == std::nullopt);
+  CHECK(said.json(status)["frees"] == 11);
+  CHECK(said.json(status)["not_recorded"] == 0);
+  CHECK(said.json(status)["unknown_frees"] == 0);
+}
+
 TEST_CASE("after a detach the recorder goes on, and the next debugger finds what it recorded", "[engines]") {
   AttachTarget program;
   {

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 void finished(void) {}
+void child_finished(void) {}
 
 int main(void) {
   void* before = malloc(301);  // site: before fork
@@ -14,6 +15,9 @@ int main(void) {
     for (int i = 0; i < 10; ++i) {
       free(malloc(302));  // site: child
     }
+    void* kept = malloc(304);  // site: kept by the child
+    child_finished();
+    free(kept);
     _exit(0);
   }
   void* after = malloc(303);  // site: parent
