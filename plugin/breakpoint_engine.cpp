@@ -35,13 +35,12 @@ constexpr std::size_t kNestingDepth = 64;
 }  // namespace
 
 BreakpointEngine::BreakpointEngine(Debugger& debugger, Recording& recording, EntryPoints& entry_points,
-                                   UnwindTables& tables, std::uint32_t frame_limit, bool from_process_start)
+                                   UnwindTables& tables, std::uint32_t frame_limit)
     : debugger_(debugger),
       recording_(recording),
       entry_points_(entry_points),
       tables_(tables),
       frame_limit_(frame_limit),
-      from_process_start_(from_process_start),
       stack_(debugger.memory()) {}
 
 Result<void> BreakpointEngine::watch_module(const LoadedModule& module) {
@@ -175,11 +174,11 @@ bool BreakpointEngine::is_nested(const PendingCall& call, StoppedThread& thread)
 
 void BreakpointEngine::on_free(PendingCall call, OsThreadId thread) {
   // Recorded before the real call: afterwards the address may belong to another thread already. What is not in the
-  // books of a process that was traced from its start, and is freed from inside the allocator's own module, never was
-  // the program's: glibc's per-thread cache is given back so when a thread ends.
+  // books, and is freed from inside the allocator's own module, need not be the program's: glibc's per-thread cache is
+  // given back so when a thread ends.
   const auto* caller = modules_.find(call.return_address);
-  const bool is_own_business = from_process_start_ && ledger_.find(call.pointer) == nullptr && caller != nullptr &&
-                               caller == modules_.find(call.entry);
+  const bool is_own_business =
+      ledger_.find(call.pointer) == nullptr && caller != nullptr && caller == modules_.find(call.entry);
   if (!is_own_business) {
     ledger_.free(call.pointer);
   }

@@ -20,10 +20,9 @@ namespace memsnap {
 /// Works on whatever the debugger reaches; costs a stop for each call and each return.
 class BreakpointEngine final : public Engine {
  public:
-  /// Borrows everything for its life. `frame_limit` counts physical frames. `from_process_start`: no block can be older
-  /// than the engine.
+  /// Borrows everything for its life. `frame_limit` counts physical frames.
   BreakpointEngine(Debugger& debugger, Recording& recording, EntryPoints& entry_points, UnwindTables& tables,
-                   std::uint32_t frame_limit, bool from_process_start);
+                   std::uint32_t frame_limit);
 
   std::string_view name() const override { return "breakpoint"; }
   Result<void> modules_changed(const ModuleMap& modules) override;
@@ -69,7 +68,6 @@ class BreakpointEngine final : public Engine {
   EntryPoints& entry_points_;
   UnwindTables& tables_;
   std::uint32_t frame_limit_;
-  bool from_process_start_;
 
   ModuleMap modules_;
   std::unordered_map<Address, Site> sites_;

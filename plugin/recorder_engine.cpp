@@ -30,7 +30,8 @@ constexpr std::array<std::string_view, layout::kReasons> kReasonTexts = {
 constexpr std::uint32_t kMostEpochs = 0xffff;
 
 constexpr std::string_view kLost =
-    "the process is gone, and what it recorded with it; 'memsnap take' before it is killed keeps it";
+    "the process is gone, and what it recorded with it: what was attached to is not held at its exit, and nothing that "
+    "is killed; 'memsnap take' before that keeps it";
 
 bool overlap(AddressRange left, AddressRange right) { return left.begin < right.end && right.begin < left.end; }
 

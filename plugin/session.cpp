@@ -230,8 +230,7 @@ Result<void> Session::begin(bool from_process_start) {
 
 void Session::make_breakpoint_engine() {
   recorder_ = nullptr;
-  engine_ = std::make_unique<BreakpointEngine>(debugger_, recording_, entry_points_, unwind_tables_, options_.frames,
-                                               from_process_start_);
+  engine_ = std::make_unique<BreakpointEngine>(debugger_, recording_, entry_points_, unwind_tables_, options_.frames);
   engine_->set_epoch(snapshots_.next_id() - 1);
 }
 

@@ -15,8 +15,7 @@ constexpr std::uint64_t kOverflow = std::uint64_t{1} << 63;
 
 // The fake program with an engine at it, and a thread that is in main.
 struct Run {
-  explicit Run(bool from_process_start = true, std::uint32_t frame_limit = 32)
-      : engine(debugger, recording, entry_points, tables, frame_limit, from_process_start) {
+  explicit Run(std::uint32_t frame_limit = 32) : engine(debugger, recording, entry_points, tables, frame_limit) {
     debugger.on_breakpoint = [this](Address address, StoppedThread& which) { engine.breakpoint_hit(address, which); };
     debugger.mapped = program.all();
     REQUIRE(load().has_value());
@@ -208,7 +207,7 @@ TEST_CASE("a realloc of NULL is a malloc", "[unit]") {
 }
 
 TEST_CASE("a realloc of a block from before tracing is an unknown free, unless it fails", "[unit]") {
-  Run run(false);
+  Run run;
   run.thread.call(FakeProgram::realloc, FakeProgram::in(FakeProgram::leak), {0x5000, 30});
   run.thread.leave(0);
   CHECK(run.totals() == Totals{});
@@ -478,13 +477,11 @@ TEST_CASE("a call whose stack cannot be read is counted", "[unit]") {
   CHECK(run.engine.report().not_recorded == std::map<std::string, std::uint64_t>{{"stack not readable", 1}});
 }
 
-TEST_CASE("an unknown block freed by the allocator's own module is its own business, from the process's start on",
-          "[unit]") {
-  const bool from_process_start = GENERATE(true, false);
-  Run run(from_process_start);
+TEST_CASE("an unknown block freed by the allocator's own module is its own business", "[unit]") {
+  Run run;
   run.thread.call(FakeProgram::free, FakeProgram::in(FakeProgram::thread_exit), {0x5000});
   run.thread.leave(0);
-  CHECK(run.totals().unknown_frees == (from_process_start ? 0 : 1));
+  CHECK(run.totals().unknown_frees == 0);
 }
 
 TEST_CASE("an unknown block freed by the program is counted", "[unit]") {
@@ -609,7 +606,7 @@ TEST_CASE("clear in the midst of a realloc keeps the new block alone", "[unit]")
 }
 
 TEST_CASE("a traceback has no more frames than was asked for", "[unit]") {
-  Run run(true, 2);
+  Run run(2);
   for (int i = 0; i < 5; ++i) {
     run.thread.push(FakeProgram::in(FakeProgram::main));
   }

@@ -123,11 +123,10 @@ bool is_current(const Control& control, const Shard& shard) {
 }
 
 [[gnu::noinline, gnu::no_caller_saved_registers]] void count_unknown(ThreadState& state, const Call& call) {
-  // What is in no book of a process that was recorded from its start, and is freed from inside the allocator's own
-  // module, never was the program's: glibc's per-thread cache is given back so when a thread ends.
+  // What is in no book, and is freed from inside the allocator's own module, need not be the program's: glibc's
+  // per-thread cache is given back so when a thread ends.
   const auto& site = *call.site;
-  if (call.control().from_start == 0 || call.return_address < site.module_begin ||
-      call.return_address >= site.module_end) {
+  if (call.return_address < site.module_begin || call.return_address >= site.module_end) {
     ++state.unknown_frees;
   }
 }
