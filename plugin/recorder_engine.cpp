@@ -81,7 +81,13 @@ Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
 }
 
 Result<void> RecorderEngine::begin() {
-  if (auto found = installation_->find(modules_, known_control_); found) {
+  auto found = installation_->find(modules_, known_control_);
+  if (!found) {
+    if (const auto control = installation_->stopped_control()) {
+      found = installation_->find(modules_, *control);
+    }
+  }
+  if (found) {
     is_installed_ = true;
     return go_on();
   }
@@ -238,6 +244,7 @@ void RecorderEngine::stop(bool process_is_gone) {
     installation_->forget_breakpoints();
   } else {
     installation_->remove_all();
+    installation_->forget_blocks();
   }
 }
 

@@ -26,6 +26,7 @@ RecorderReader::RecorderReader(MemoryReader& memory) : memory_(memory), control_
 
 Result<RecorderReader> RecorderReader::open(MemoryReader& memory, Address control) {
   RecorderReader reader(memory);
+  reader.control_address_ = control;
   auto done = reader.read_control(control);
   if (done) {
     done = reader.read_threads();

@@ -34,6 +34,14 @@ class RecorderReader {
   /// The tracebacks of the origins `first` to `last`, both inclusive. Code::not_found where there are no such numbers.
   Result<RecordedTracebacks> read_tracebacks(std::uint32_t first, std::uint32_t last) const;
 
+  /// A table of live blocks, and the address of the Shard that it belongs to.
+  struct BlockTableAt {
+    Address shard;
+    AddressRange table;
+  };
+  /// All of them; none while a thread is changing the books.
+  Result<std::vector<BlockTableAt>> idle_block_tables() const;
+
   /// Calls `visit` for each live block, each once, in no order, until it returns false. Two may have one address: a
   /// block that a realloc under way was given, and what the allocator has made of its memory since.
   Result<void> for_each_block(const std::function<bool(const RecordedBlock&)>& visit) const;
@@ -86,8 +94,10 @@ class RecorderReader {
 
   Result<void> read_frames(RecordedTracebacks& tracebacks, const std::vector<std::uint64_t>& addresses) const;
   bool is_hidden(const layout::BlockEntry& entry) const;
+  Result<layout::BlockTable> read_table(const layout::Shard& shard) const;
   Result<bool> visit_shard(const layout::Shard& shard, const BlockVisit& visit) const;
 
+  Address control_address_;
   UndoneMemory memory_;
   std::unique_ptr<layout::Control> control_;  // up to the thread slots
   std::vector<Thread> threads_;

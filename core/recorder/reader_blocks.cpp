@@ -30,6 +30,37 @@ Result<void> RecorderReader::for_each_block(const std::function<bool(const Recor
   return {};
 }
 
+Result<std::vector<RecorderReader::BlockTableAt>> RecorderReader::idle_block_tables() const {
+  std::vector<BlockTableAt> tables;
+  if (std::ranges::any_of(threads_, &Thread::is_busy)) {
+    return tables;
+  }
+  auto shard_address = control_address_ + offsetof(layout::Control, shards);
+  for (const auto& shard : control_->shards) {
+    if (const Address begin{shard.table}) {
+      const auto table = read_table(shard);
+      if (!table) {
+        return std::unexpected(table.error());
+      }
+      tables.push_back({shard_address, {begin, begin + table->mapped}});
+    }
+    shard_address = shard_address + sizeof shard;
+  }
+  return tables;
+}
+
+Result<layout::BlockTable> RecorderReader::read_table(const layout::Shard& shard) const {
+  layout::BlockTable table{};
+  if (auto done = memory_.read_values({shard.table}, std::span(&table, 1)); !done) {
+    return std::unexpected(std::move(done.error()));
+  }
+  if (table.mapped > control_->mapped || table.mapped < sizeof table ||
+      table.capacity > (table.mapped - sizeof table) / sizeof(layout::BlockEntry)) {
+    return damaged(fmt::format("a table of {} blocks in {} bytes", table.capacity, table.mapped));
+  }
+  return table;
+}
+
 bool RecorderReader::is_hidden(const layout::BlockEntry& entry) const {
   return std::ranges::binary_search(hidden_, layout::block_address(entry)) ||
          std::ranges::any_of(moving_,
@@ -40,14 +71,11 @@ Result<bool> RecorderReader::visit_shard(const layout::Shard& shard, const Block
   if (shard.generation != control_->generation || shard.table == 0) {
     return true;
   }
-  layout::BlockTable table{};
-  if (auto done = memory_.read_values({shard.table}, std::span(&table, 1)); !done) {
-    return std::unexpected(std::move(done.error()));
+  const auto found = read_table(shard);
+  if (!found) {
+    return std::unexpected(found.error());
   }
-  if (table.mapped > control_->mapped || table.mapped < sizeof table ||
-      table.capacity > (table.mapped - sizeof table) / sizeof(layout::BlockEntry)) {
-    return damaged(fmt::format("a table of {} blocks in {} bytes", table.capacity, table.mapped));
-  }
+  const auto& table = *found;
   const bool is_locked = shard.lock != 0;
   std::unordered_set<std::uint64_t> seen;  // where an entry may stand in two slots
   std::vector<layout::BlockEntry> entries;

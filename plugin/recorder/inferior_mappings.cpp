@@ -52,6 +52,10 @@ Result<Address> InferiorMappings::map_names() {
   return mapped;
 }
 
+Result<void> InferiorMappings::unmap(AddressRange range) {
+  return unmap_memory([this](const SystemCall& what) { return debugger_.system_call(what); }, range);
+}
+
 bool InferiorMappings::may_be_in_use(OsThreadId thread) const {
   const auto pc = debugger_.read_register(thread, Register::rip);
   return !pc || std::ranges::any_of(ranges_, [&](const AddressRange& range) { return range.contains({*pc}); });

@@ -21,6 +21,9 @@ class InferiorMappings {
   /// Maps zeroed private memory; `size` in whole pages, else as map_memory().
   Result<Address> map(std::size_t size, Protection protection, std::optional<Address> at);
 
+  /// Gives memory back that the recorder has mapped by itself.
+  Result<void> unmap(AddressRange range);
+
   /// Gives all of it back. For when nothing in the process leads there any more; left as it is where a thread is there.
   void unmap_all();
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/recorder/layout.h"
+#include "core/recorder/reader.h"
 #include "core/symbols/symbolizer.h"
 #include "plugin/recorder/notes.h"
 
@@ -123,7 +124,7 @@ Result<void> Installation::set_up(const RecorderSettings& settings, const Module
 Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& names) {
   hooks_->drop_unmapped(modules);
   // The rows first: what is hooked is called at once.
-  const auto list = rows_.update(modules);
+  const auto list = rows_.update(modules, names);
   if (!list) {
     return std::unexpected(list.error());
   }
@@ -133,6 +134,7 @@ Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& n
   if (auto written = set(offsetof(layout::Control, modules_generation), ++modules_generation_); !written) {
     return written;
   }
+  row_notes_ = rows_.notes(names);
   for (const auto& module : modules.modules()) {
     if (auto hooked = hooks_->add_module(module, names.get(module.id), domains_); !hooked) {
       return hooked;
@@ -162,6 +164,54 @@ void Installation::remove_all() {
   static_cast<void>(write_notes());
 }
 
+void Installation::forget_blocks() {
+  const AddressRange code{addresses_.code, addresses_.code_end};
+  const auto may_be_inside = [&](OsThreadId thread) {
+    const auto pc = debugger_.read_register(thread, Register::rip);
+    return !pc || code.contains({*pc});
+  };
+  const auto reader = RecorderReader::open(debugger_.memory(), addresses_.control);
+  if (!reader || std::ranges::any_of(debugger_.threads(), may_be_inside)) {
+    return;
+  }
+  const auto tables = reader->idle_block_tables();
+  if (!tables) {
+    return;
+  }
+  auto mapped = get<std::uint64_t>(offsetof(layout::Control, mapped));
+  for (const auto& [shard, table] : *tables) {
+    // From here on it is empty, whoever comes by.
+    const layout::Shard empty{};
+    constexpr auto kFrom = offsetof(layout::Shard, table);
+    const auto bytes = std::as_bytes(std::span(&empty, 1)).subspan(kFrom, offsetof(layout::Shard, most) + 8 - kFrom);
+    if (!debugger_.write(shard + kFrom, bytes) || !mappings_.unmap(table)) {
+      break;
+    }
+    mapped -= table.end - table.begin;
+  }
+  static_cast<void>(set(offsetof(layout::Control, mapped), mapped));
+}
+
+std::optional<Address> Installation::stopped_control() {
+  const auto image = recorder_image();
+  if (!image) {
+    return std::nullopt;
+  }
+  constexpr std::size_t kTold = 256;  // no other code begins so
+  std::array<std::byte, kTold> begin{};
+  for (const auto& mapping : debugger_.mappings()) {
+    Address control;
+    if (mapping.end - mapping.begin >= image->bytes.size() && debugger_.memory().read(mapping.begin, begin) == kTold &&
+        std::ranges::equal(begin, image->bytes.first(kTold)) &&
+        debugger_.memory().read(mapping.begin + image->control, std::as_writable_bytes(std::span(&control.value, 1))) ==
+            sizeof control.value &&
+        control) {
+      return control;
+    }
+  }
+  return std::nullopt;
+}
+
 Result<void> Installation::write_notes() {
   RecorderNotes notes{.addresses = addresses_,
                       .code_size = code_size_,
@@ -170,6 +220,8 @@ Result<void> Installation::write_notes() {
                       .areas = {},
                       .landings = hooks_->planner().landings(),
                       .arena = arena_.free(),
+                      .rows = row_notes_,
+                      .room = notes_.end - notes_.begin,
                       .modules_generation = modules_generation_,
                       .mapped = mapped()};
   for (const auto& area : hooks_->planner().areas()) {
@@ -303,7 +355,9 @@ Result<void> Installation::read_notes(Address control_address) {
     }
     was_recording_ = was_recording_ || hook.in_place;
   }
-  notes_ = {{control->notes}, {control->notes + control->notes_size}};
+  notes_ = {{control->notes}, {control->notes + std::max(notes->room, control->notes_size)}};
+  row_notes_ = notes->rows;
+  rows_.adopt(std::move(notes->rows));
   hooks_->adopt(std::move(notes->hooks));
   return {};
 }

@@ -48,6 +48,10 @@ class Installation {
   Result<void> place_all();
   /// Puts back every byte of the program's code. The recorder stays mapped, for threads that are in it.
   void remove_all();
+  /// Gives back what the live blocks took, after remove_all(); does without while a thread may be at it.
+  void forget_blocks();
+  /// Where the Control of a recorder is that was stopped: it is still mapped, and nothing leads there.
+  std::optional<Address> stopped_control();
   /// For a process that is gone.
   void forget_breakpoints() { hooks_->forget_breakpoints(); }
 
@@ -98,7 +102,8 @@ class Installation {
   std::vector<std::string> domains_;
   std::uint64_t modules_generation_ = 0;
   std::uint64_t mapped_before_ = 0;  // by an earlier debugger
-  AddressRange notes_;               // the memory that they are written to
+  RowNotes row_notes_;
+  AddressRange notes_;  // the memory that they are written to
   bool may_have_missed_hooks_ = false;
   bool was_recording_ = false;
   std::vector<std::string> unwatched_;

@@ -6,11 +6,18 @@
 
 namespace memsnap {
 
-Result<const ModuleRows::Uploaded*> ModuleRows::upload(ModuleId id) {
+Result<const UploadedRows*> ModuleRows::upload(ModuleId id, const ModuleTable& names) {
   if (const auto known = uploaded_.find(id); known != uploaded_.end()) {
     return &known->second;
   }
-  Uploaded uploaded;
+  // The same file has the same rows, wherever it is mapped.
+  const auto& module = names.get(id);
+  for (const auto& [noted, rows] : known_.modules) {
+    if (noted.path == module.path && noted.build_id == module.build_id && !module.build_id.empty()) {
+      return &uploaded_.emplace(id, rows).first->second;
+    }
+  }
+  UploadedRows uploaded;
   if (const auto* table = tables_.table(id); table != nullptr && table->size() > 0) {
     const auto image = make_row_image(*table);
     const auto rows = arena_.put(std::as_bytes(std::span(image.rows)));
@@ -27,10 +34,10 @@ Result<const ModuleRows::Uploaded*> ModuleRows::upload(ModuleId id) {
   return &uploaded_.emplace(id, uploaded).first->second;
 }
 
-Result<Address> ModuleRows::update(const ModuleMap& modules) {
+Result<Address> ModuleRows::update(const ModuleMap& modules, const ModuleTable& names) {
   std::vector<layout::ModuleRows> all;
   for (const auto& module : modules.modules()) {
-    const auto uploaded = upload(module.id);
+    const auto uploaded = upload(module.id, names);
     if (!uploaded) {
       return std::unexpected(uploaded.error());
     }
@@ -42,8 +49,8 @@ Result<Address> ModuleRows::update(const ModuleMap& modules) {
   }
   std::ranges::sort(all, {}, &layout::ModuleRows::begin);
   const auto bytes = make_module_list(all);
-  auto& list = lists_[next_list_];
-  next_list_ = 1 - next_list_;
+  auto& list = known_.lists.at(known_.next_list);
+  known_.next_list = 1 - known_.next_list;
   if (list.size < bytes.size()) {
     // Room for as many again, or a program that loads one module after the other would leave a trail of lists.
     const auto room = arena_.take(bytes.size() * 2);
@@ -57,5 +64,21 @@ Result<Address> ModuleRows::update(const ModuleMap& modules) {
   }
   return list.address;
 }
+
+RowNotes ModuleRows::notes(const ModuleTable& names) const {
+  auto notes = known_;
+  for (const auto& [id, rows] : uploaded_) {
+    const auto& module = names.get(id);
+    const auto is_same = [&](const auto& noted) {
+      return noted.first.path == module.path && noted.first.build_id == module.build_id;
+    };
+    if (!module.build_id.empty() && std::ranges::none_of(notes.modules, is_same)) {
+      notes.modules.emplace_back(module, rows);
+    }
+  }
+  return notes;
+}
+
+void ModuleRows::adopt(RowNotes notes) { known_ = std::move(notes); }
 
 }  // namespace memsnap

@@ -79,6 +79,39 @@ Hook hook_of(const Json& json) {
   return hook;
 }
 
+Json json_of(const RowNotes& notes) {
+  Json json = {{"next_list", notes.next_list}};
+  for (const auto& list : notes.lists) {
+    json["lists"].push_back({list.address.value, list.size});
+  }
+  json["modules"] = Json::array();
+  for (const auto& [module, rows] : notes.modules) {
+    json["modules"].push_back({module.path, module.build_id, rows.first, rows.rows.value, rows.index.value,
+                               rows.row_count, rows.index_count});
+  }
+  return json;
+}
+
+RowNotes rows_of(const Json& json) {
+  RowNotes notes;
+  notes.next_list = json.at("next_list").get<std::size_t>() % notes.lists.size();
+  for (std::size_t i = 0; i < notes.lists.size(); ++i) {
+    const auto& list = json.at("lists").at(i);
+    notes.lists.at(i) = {{list.at(0).get<std::uint64_t>()}, list.at(1).get<std::size_t>()};
+  }
+  for (const auto& each : json.at("modules")) {
+    Module module;
+    module.path = each.at(0).get<std::string>();
+    module.build_id = each.at(1).get<std::string>();
+    notes.modules.emplace_back(std::move(module), UploadedRows{each.at(2).get<std::uint64_t>(),
+                                                               {each.at(3).get<std::uint64_t>()},
+                                                               {each.at(4).get<std::uint64_t>()},
+                                                               each.at(5).get<std::uint32_t>(),
+                                                               each.at(6).get<std::uint32_t>()});
+  }
+  return notes;
+}
+
 }  // namespace
 
 std::string to_text(const RecorderNotes& notes) {
@@ -89,6 +122,8 @@ std::string to_text(const RecorderNotes& notes) {
                {"code_size", notes.code_size},
                {"domains", notes.domains},
                {"arena", json_of(notes.arena)},
+               {"rows", json_of(notes.rows)},
+               {"room", notes.room},
                {"modules_generation", notes.modules_generation},
                {"mapped", notes.mapped}};
   json["hooks"] = Json::array();
@@ -122,6 +157,8 @@ Result<RecorderNotes> notes_from_text(const std::string& text) {
     notes.code_size = json.at("code_size").get<std::uint64_t>();
     notes.domains = json.at("domains").get<std::vector<std::string>>();
     notes.arena = range_of(json.at("arena"));
+    notes.rows = rows_of(json.at("rows"));
+    notes.room = json.at("room").get<std::uint64_t>();
     notes.modules_generation = json.at("modules_generation").get<std::uint64_t>();
     notes.mapped = json.at("mapped").get<std::uint64_t>();
     for (const auto& hook : json.at("hooks")) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plugin/recorder/hooks.h"
+#include "plugin/recorder/module_rows.h"
 
 namespace memsnap {
 
@@ -17,6 +18,8 @@ struct RecorderNotes {
   std::vector<AddressRange> areas;     ///< room left for stubs
   std::vector<AddressRange> landings;  ///< memory for landings
   AddressRange arena;                  ///< room left for data
+  RowNotes rows;
+  std::uint64_t room = 0;  ///< bytes that there are for the notes themselves
   std::uint64_t modules_generation = 0;
   std::uint64_t mapped = 0;  ///< bytes mapped for it by debuggers
 };

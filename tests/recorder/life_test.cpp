@@ -102,6 +102,39 @@ void stop(Recorded& recorded) {
   REQUIRE(stopped.has_value());
 }
 
+std::uint64_t mapped_bytes(PtraceDebugger& debugger) {
+  std::uint64_t all = 0;
+  for (const auto& range : debugger.mappings()) {
+    all += range.end - range.begin;
+  }
+  return all;
+}
+
+TEST_CASE("start and stop again and again, by one debugger or many, take the memory of once", "[recorder]") {
+  const auto storm = start_storm();
+  const Guard guard(storm.pid);
+  std::ptrdiff_t pieces_of_code = 0;
+  for (std::size_t debugger = 0; debugger < 4; ++debugger) {
+    INFO("debugger " << debugger);
+    Recorded recorded;
+    recorded.debugger.attach(storm.pid);
+    recorded.record();
+    const auto mapped = mapped_bytes(recorded.debugger);
+    const auto pieces =
+        std::ranges::count(local_mappings(storm.pid), std::string("/memfd:memsnap (deleted)"), &Mapping::path);
+    pieces_of_code = debugger == 0 ? pieces : pieces_of_code;
+    CHECK(pieces == pieces_of_code);
+    for (std::size_t round = 0; round < 3; ++round) {
+      stop(recorded);
+      recorded.record();
+      CHECK(mapped_bytes(recorded.debugger) <= mapped);
+    }
+    run_a_while(recorded, debugger);
+    stop(recorded);
+    recorded.debugger.detach();
+  }
+}
+
 TEST_CASE("stop puts every byte of code back, and start begins again, while threads are inside a hook", "[recorder]") {
   Recorded recorded;
   recorded.launch("storm");

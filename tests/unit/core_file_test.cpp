@@ -75,6 +75,8 @@ class Core {
                                 .areas = {},
                                 .landings = {},
                                 .arena = {},
+                                .rows = {},
+                                .room = 0,
                                 .modules_generation = 1,
                                 .mapped = 0x5000});
     REQUIRE(notes.size() < 0x1000);
