@@ -6,6 +6,7 @@
 
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,6 +97,8 @@ std::pair<bool, std::string> run(const std::vector<std::string>& words) {
   }
 }
 
+std::optional<int> exit_status() { return the_plugin->session.exit_status(); }
+
 std::vector<std::string> complete(const std::vector<std::string>& words) {
   try {
     return complete_command(the_plugin->session, words);
@@ -124,6 +127,7 @@ PYBIND11_MODULE(_memsnap, module) {
   module.def("commands", &commands);
   module.def("overview", &help_overview);
   module.def("run", &run);
+  module.def("exit_status", &exit_status);
   module.def("complete", &complete);
   module.def("on_breakpoint", &on_breakpoint);
   module.def("on_breakpoints_changed", &on_breakpoints_changed);

@@ -40,6 +40,11 @@ def _register(gdb, bridge):
 
     def run(words):
         is_error, text = bridge.run(words)
+        status = bridge.exit_status()
+        if status is not None:
+            gdb.write(text.rstrip("\n") + "\n", gdb.STDERR if is_error else gdb.STDOUT)
+            gdb.flush()
+            gdb.execute("with confirm off -- quit %d" % status)
         if is_error:
             raise gdb.GdbError(text)
         gdb.write(text)

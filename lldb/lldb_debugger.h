@@ -34,6 +34,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   explicit LldbDebugger(lldb::SBDebugger debugger);
   ~LldbDebugger() override;
 
+  lldb::SBDebugger sb_debugger() const { return debugger_; }
   void set_callback(lldb::SBBreakpointHitCallback callback) { callback_ = callback; }
 
   InferiorState state() override;

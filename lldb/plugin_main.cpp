@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <lldb/API/LLDB.h>
 
+#include <cstdio>
 #include <exception>
 #include <map>
 #include <memory>
@@ -122,6 +123,19 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
   }
 
  private:
+  // As the user's own `quit STATUS`, once this command's output is out.
+  void leave(int status, const Result<std::string>& output, lldb::SBCommandReturnObject& result) {
+    auto text = output ? *output : "error: memsnap: " + output.error().message + "\n";
+    auto* to = output ? stdout : stderr;
+    std::fwrite(text.data(), 1, text.size(), to);
+    std::fflush(to);
+    auto debugger = plugin_.debugger.sb_debugger();
+    lldb::SBCommandReturnObject ignored;
+    debugger.GetCommandInterpreter().HandleCommand("settings set auto-confirm true", ignored);
+    debugger.GetCommandInterpreter().HandleCommand(fmt::format("quit {}", status).c_str(), ignored);
+    result.SetStatus(lldb::eReturnStatusQuit);
+  }
+
   void execute(char** arguments, lldb::SBCommandReturnObject& result) {
     std::vector<std::string> words{std::string(command_.name)};
     for (auto** word = arguments; word != nullptr && *word != nullptr; ++word) {
@@ -137,6 +151,11 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
     // While tracing is armed, those of the last run wait for the next one.
     if (!is_running && plugin_.session.tracing() != Tracing::armed) {
       plugin_.debugger.delete_removed();
+    }
+    const auto status = plugin_.session.exit_status();
+    if (status) {
+      leave(*status, output, result);
+      return;
     }
     if (!output) {
       result.SetError(("memsnap: " + output.error().message).c_str());

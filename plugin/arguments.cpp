@@ -9,6 +9,8 @@
 #include <numeric>
 #include <ranges>
 
+#include "core/formats/size.h"
+
 namespace memsnap {
 namespace {
 
@@ -59,6 +61,22 @@ void Arguments::value(const std::string& name, std::string& value) {
   parser_->app.add_option(name, value)->take_last();
 }
 
+void Arguments::values(const std::string& name, std::vector<std::string>& values) {
+  parser_->app.add_option(name, values)->allow_extra_args(false);
+}
+void Arguments::size(const std::string& name, std::optional<std::uint64_t>& value) {
+  parser_->app
+      .add_option_function<std::string>(
+          name,
+          [name, &value](const std::string& word) {
+            value = parse_size(word);
+            if (!value) {
+              throw CLI::ValidationError(fmt::format("'{}' is no size for {}; 10MiB is one", word, name));
+            }
+          })
+      ->take_last();
+}
+
 std::unexpected<Error> Arguments::wrong(std::string_view what) const {
   return fail(Code::usage, fmt::format("{}; usage: {}", what, usage_line(*find_command(command_))));
 }
@@ -90,6 +108,17 @@ std::optional<std::uint32_t> parse_number(std::string_view word) {
   std::uint32_t number = 0;
   const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
   return error == std::errc() && end == word.data() + word.size() ? std::optional(number) : std::nullopt;
+}
+
+void set_pattern(Filter& filter, const std::string& word) {
+  const auto colon = word.rfind(':');
+  const auto line = colon == std::string::npos ? std::nullopt : parse_number(word.substr(colon + 1));
+  if (line.value_or(0) > 0) {
+    filter.pattern = word.substr(0, colon);
+    filter.line = *line;
+  } else {
+    filter.pattern = word;
+  }
 }
 
 void TableOptions::declare(Arguments& arguments, bool with_cumulative) {

@@ -26,6 +26,10 @@ class Arguments {
   /// Declares an option with a value (`--limit 5`, `--limit=5`).
   void value(const std::string& name, std::uint32_t& value);
   void value(const std::string& name, std::string& value);
+  /// Declares one that may come several times.
+  void values(const std::string& name, std::vector<std::string>& values);
+  /// Declares one whose value is a size, see parse_size.
+  void size(const std::string& name, std::optional<std::uint64_t>& value);
   /// Declares that up to `count` plain words may come; they are in words() after parse.
   void allow_words(std::size_t count) { most_words_ = count; }
   const std::vector<std::string>& words() const { return plain_; }
@@ -45,6 +49,9 @@ class Arguments {
 
 /// `word` as a number in decimal, or nullopt.
 std::optional<std::uint32_t> parse_number(std::string_view word);
+
+/// Takes `PATTERN` or `PATTERN:LINE` for a filter; a colon that no number follows belongs to the pattern.
+void set_pattern(Filter& filter, const std::string& word);
 
 /// The options of everything that prints a table.
 struct TableOptions {

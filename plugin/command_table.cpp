@@ -34,6 +34,13 @@ Completions complete_start(Session&, Words words) {
   return {"--engine"};
 }
 
+Completions complete_check(Session& session, Words) {
+  auto all = snapshot_completions(session);
+  std::ranges::move(Completions{"--max-growth", "--max-blocks", "--ignore", "--limit", "--exit"},
+                    std::back_inserter(all));
+  return all;
+}
+
 Completions complete_hide(Session& session, Words words) {
   if (words.empty()) {
     return {"add", "delete", "list", "reset"};
@@ -99,6 +106,15 @@ constexpr std::array kCommands = {
             "has a\n"
             "source line and is not hidden.\n",
             commands::hide, complete_hide},
+    Command{"check",
+            "[OLD [NEW]] [--max-growth SIZE] [--max-blocks N] [--ignore PATTERN[:LINE]]... [--limit N] [--exit]",
+            "Fail where memory grew between two snapshots.",
+            "OLD and NEW are chosen as for 'diff'. It is an error if what is live grew by more than SIZE bytes (10MiB, "
+            "1.5k;\n"
+            "0 where neither it nor N is given) or N blocks; the call sites that grew follow. --ignore leaves out the "
+            "call\n"
+            "sites whose file matches. --exit ends the debugger: with status 0 where the check holds, else 1.\n",
+            commands::check, complete_check},
     Command{"help", "[COMMAND]", "Explain a command, or list them all.", "", commands::help, complete_help},
 };
 

@@ -62,6 +62,9 @@ class Session final : public DebuggerEvents {
   Result<SnapshotPtr> find_snapshot(std::string_view word);
   /// The latest snapshot, or `now` where there is none.
   Result<SnapshotPtr> latest_snapshot();
+  /// Asks for the debugger's end once the command is done, with this exit status.
+  void leave(int status) { exit_status_ = status; }
+  std::optional<int> exit_status() const { return exit_status_; }
   SnapshotStore& snapshots() { return snapshots_; }
 
   const Recording& recording() const { return recording_; }
@@ -99,6 +102,7 @@ class Session final : public DebuggerEvents {
   SnapshotStore snapshots_;
   std::optional<Table> last_table_;
 
+  std::optional<int> exit_status_;
   StartOptions options_;
   bool wanted_ = false;             // between start and stop
   std::unique_ptr<Engine> engine_;  // of the process, or of the last one

@@ -45,6 +45,8 @@ std::vector<std::string> row_names(const Table& table);
 /// `name: size=..., count=..., average=...` of one row, without rank.
 std::string row_text(const Table& table, const StatisticDiff& row, std::string_view name);
 
+/// Its rows alone, with their ranks, and what `limit` leaves out of them.
+std::string rows_text(const Table& table, const TableStyle& style, Blame& blame, const SourceLines& sources);
 /// The table as text, every line ended by '\n'; see commands.md, "Sizes and lines".
 std::string table_text(const Table& table, const TableStyle& style, Blame& blame, const SourceLines& sources);
 /// The table as one line of JSON, ended by '\n'; see commands.md, "JSON and status".

@@ -31,10 +31,10 @@ std::string row_text(const Table& table, const StatisticDiff& row, std::string_v
   return text;
 }
 
-std::string table_text(const Table& table, const TableStyle& style, Blame& blame, const SourceLines& sources) {
+std::string rows_text(const Table& table, const TableStyle& style, Blame& blame, const SourceLines& sources) {
   const auto names = row_names(table);
   const auto shown = style.limit == 0 ? names.size() : std::min(style.limit, names.size());
-  auto text = header_text(table);
+  std::string text;
   for (std::size_t i = 0; i < shown; ++i) {
     const auto& row = table.rows[i];
     text += fmt::format("#{} {}\n", i + 1, row_text(table, row, names[i]));
@@ -45,7 +45,12 @@ std::string table_text(const Table& table, const TableStyle& style, Blame& blame
   if (const auto more = names.size() - shown; more != 0) {
     text += fmt::format("... and {} more row{}\n", more, more == 1 ? "" : "s");
   }
-  return text + fmt::format("Total: {}\n", numbers_text(table, table.total));
+  return text;
+}
+
+std::string table_text(const Table& table, const TableStyle& style, Blame& blame, const SourceLines& sources) {
+  return header_text(table) + rows_text(table, style, blame, sources) +
+         fmt::format("Total: {}\n", numbers_text(table, table.total));
 }
 
 }  // namespace memsnap

@@ -6,10 +6,7 @@
 #include "plugin/commands/table.h"
 
 namespace memsnap::commands {
-namespace {
-
-// OLD and NEW as commands.md has them: the last two; OLD and the latest; OLD and `now` where OLD is the latest.
-Result<std::pair<SnapshotPtr, SnapshotPtr>> choose(Session& session, const std::vector<std::string>& words) {
+Result<std::pair<SnapshotPtr, SnapshotPtr>> two_snapshots(Session& session, const std::vector<std::string>& words) {
   const auto& all = session.snapshots().all();
   Result<SnapshotPtr> older;
   Result<SnapshotPtr> newer;
@@ -37,8 +34,6 @@ Result<std::pair<SnapshotPtr, SnapshotPtr>> choose(Session& session, const std::
   return std::pair(*older, *newer);
 }
 
-}  // namespace
-
 Result<std::string> diff(Session& session, Words words) {
   Arguments arguments("diff");
   arguments.allow_words(3);
@@ -54,7 +49,7 @@ Result<std::string> diff(Session& session, Words words) {
   if (split->snapshots.size() > 2) {
     return arguments.wrong("one word too many: '" + split->snapshots.back() + "'");
   }
-  const auto chosen = choose(session, split->snapshots);
+  const auto chosen = two_snapshots(session, split->snapshots);
   if (!chosen) {
     return std::unexpected(chosen.error());
   }

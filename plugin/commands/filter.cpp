@@ -12,18 +12,6 @@ std::string to_text(const Filter& filter) {
                      filter.all_frames ? " --all-frames" : "");
 }
 
-// PATTERN or PATTERN:LINE; a colon that no number follows belongs to the pattern.
-void set_pattern(Filter& filter, const std::string& word) {
-  const auto colon = word.rfind(':');
-  const auto line = colon == std::string::npos ? std::nullopt : parse_number(word.substr(colon + 1));
-  if (line.value_or(0) > 0) {
-    filter.pattern = word.substr(0, colon);
-    filter.line = *line;
-  } else {
-    filter.pattern = word;
-  }
-}
-
 }  // namespace
 
 Result<std::string> filter(Session& session, Words words) {

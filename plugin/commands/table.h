@@ -1,6 +1,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/formats/table.h"
 #include "plugin/arguments.h"
@@ -14,6 +16,10 @@ Grouping grouping_of(Session& session, Key key, bool cumulative, Progress& progr
 
 /// Lines of source files as the user has them now: read anew for each command. Borrows the session.
 SourceLines source_lines(Session& session);
+
+/// OLD and NEW as a user names them: none for the last two snapshots; OLD alone for it and the latest, or `now` where
+/// it is the latest.
+Result<std::pair<SnapshotPtr, SnapshotPtr>> two_snapshots(Session& session, const std::vector<std::string>& words);
 
 /// Prints a table and keeps it as the last one.
 std::string show_table(Session& session, Table table, const TableOptions& options);

@@ -76,6 +76,10 @@ class Host {
   /// end.
   virtual std::vector<Answer> play(const std::string& program, const std::vector<std::string>& commands) const = 0;
 
+  /// How the debugger is started to run the commands in its batch mode, as a job in CI does.
+  virtual std::vector<std::string> batch(const std::string& program,
+                                         const std::vector<std::string>& commands) const = 0;
+
   /// How the debugger is started on a terminal, and its prompt.
   virtual std::vector<std::string> interactive(const std::string& program) const = 0;
   virtual std::string prompt() const = 0;

@@ -107,6 +107,16 @@ class Lldb : public Host {
     return answers;
   }
 
+  std::vector<std::string> batch(const std::string& program, const std::vector<std::string>& commands) const override {
+    std::vector<std::string> words = start();
+    words.emplace_back("--batch");
+    for (const std::string& command : commands) {
+      words.insert(words.end(), {"-o", command});
+    }
+    words.push_back(program);
+    return words;
+  }
+
   std::vector<std::string> interactive(const std::string& program) const override {
     std::vector<std::string> words = start();
     // Quiet about the commands above, or their prompts would be taken for the first real one.

@@ -803,6 +803,7 @@ TEST_CASE("help lists the commands, and explains each", "[unit]") {
         "memsnap traceback   Print the largest traceback behind a row of the last table.\n"
         "memsnap filter      Choose which blocks tables show, by the file they come from.\n"
         "memsnap hide        Choose which frames are never a call site.\n"
+        "memsnap check       Fail where memory grew between two snapshots.\n"
         "memsnap help        Explain a command, or list them all.\n"
         "\n"
         "Type 'memsnap help COMMAND' for its arguments.\n");
@@ -823,7 +824,7 @@ TEST_CASE("a wrong command name is an error that names the commands", "[unit]") 
   Plugin memsnap;
   const std::string commands =
       " is no command; commands are start, stop, status, clear, reset-peak, take, list, delete, stats, diff, "
-      "traceback, filter, hide, help";
+      "traceback, filter, hide, check, help";
   CHECK(memsnap("snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("help snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("sta") == "memsnap: 'sta'" + commands);

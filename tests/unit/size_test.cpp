@@ -147,5 +147,23 @@ TEST_CASE("An average is the quotient of floats, halves rounded to even", "[unit
   }
 }
 
+TEST_CASE("A size is read as a user types it", "[unit]") {
+  CHECK(parse_size("0") == 0);
+  CHECK(parse_size("4096") == 4096);
+  CHECK(parse_size("12B") == 12);
+  CHECK(parse_size("10KiB") == 10240);
+  CHECK(parse_size("10 kib") == 10240);
+  CHECK(parse_size("10k") == 10240);
+  CHECK(parse_size("10KB") == 10240);
+  CHECK(parse_size("1.5 MiB") == 1572864);
+  CHECK(parse_size("2G") == std::uint64_t{2} << 30);
+  CHECK(parse_size("3TiB") == std::uint64_t{3} << 40);
+  for (const auto* wrong :
+       {"", "-1", "B", "KiB", "10X", "10KiBs", "10 K B", "1e3", "0x10", "nan", "inf", "9999999999TiB", "10,5"}) {
+    INFO(wrong);
+    CHECK_FALSE(parse_size(wrong));
+  }
+}
+
 }  // namespace
 }  // namespace memsnap
