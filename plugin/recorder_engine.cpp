@@ -436,20 +436,13 @@ Result<Totals> RecorderEngine::totals() {
   return books ? Result<Totals>(ledger_.totals(*books)) : std::unexpected(books.error());
 }
 
-Result<void> RecorderEngine::zero_peaks(const RecordedBooks& books, bool and_live) {
-  const std::uint64_t zero = 0;
-  const auto bytes = std::as_bytes(std::span(&zero, 1));
-  for (const auto& each : books.threads) {
-    if (auto written = debugger_.write(each.state + offsetof(layout::ThreadState, peak), bytes); !written) {
-      return written;
-    }
-    if (and_live) {
-      if (auto written = debugger_.write(each.state + offsetof(layout::ThreadState, live), bytes); !written) {
-        return written;
-      }
-    }
+// The recorder's sum as it is now is the least that the peak can be from here on.
+Result<void> RecorderEngine::set_peak(const RecordedBooks& books) {
+  const std::uint32_t grown = 1;
+  if (auto set = installation_->set(offsetof(layout::Control, peak), books.live); !set) {
+    return set;
   }
-  return and_live ? installation_->set(offsetof(layout::Control, live), zero) : Result<void>();
+  return installation_->set(offsetof(layout::Control, grown), grown);
 }
 
 Result<void> RecorderEngine::clear() {
@@ -465,7 +458,10 @@ Result<void> RecorderEngine::clear() {
     return set;
   }
   ledger_.clear(*books);
-  return zero_peaks(*books, true);
+  if (auto set = installation_->set(offsetof(layout::Control, forgotten), books->live); !set) {
+    return set;
+  }
+  return set_peak(*books);
 }
 
 Result<void> RecorderEngine::reset_peak() {
@@ -477,7 +473,7 @@ Result<void> RecorderEngine::reset_peak() {
     return std::unexpected(books.error());
   }
   ledger_.reset_peak(*books);
-  return zero_peaks(*books, false);
+  return set_peak(*books);
 }
 
 void RecorderEngine::set_epoch(std::uint32_t snapshot) {

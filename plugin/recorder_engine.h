@@ -75,7 +75,7 @@ class RecorderEngine final : public Engine {
   ThreadId thread(std::uint32_t index, const RecordedBooks& books);
   Snapshot snapshot_of(const RecordedBooks& books);
   EngineReport report_of(const RecordedBooks* books) const;
-  Result<void> zero_peaks(const RecordedBooks& books, bool and_live);
+  Result<void> set_peak(const RecordedBooks& books);
 
   Debugger& debugger_;
   Recording& recording_;

@@ -63,7 +63,8 @@ struct RecordedBooks {
   std::uint64_t unknown_frees = 0;
   std::uint64_t missed_frees = 0;
   std::array<std::uint64_t, layout::kReasons> not_recorded{};  ///< by layout::Reason
-  std::uint64_t peak = 0;    ///< largest live size, about, since the recorder's start or since the debugger set it to 0
+  std::uint64_t peak = 0;    ///< largest live size, when a thread last had to look; what is live now may be more
+  std::int64_t live = 0;     ///< what the threads' sums of bytes add up to, with what the user had forgotten
   std::uint64_t mapped = 0;  ///< bytes that the recorder uses in the inferior for its tables
 };
 

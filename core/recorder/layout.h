@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 3;
+inline constexpr std::uint32_t kVersion = 4;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 
@@ -281,8 +281,9 @@ struct ThreadState {
   std::uint64_t unknown_frees;
   std::uint64_t missed_frees;
   std::uint64_t not_recorded[kReasons];
-  std::int64_t live;           ///< bytes not yet in Control::live
-  std::uint64_t peak;          ///< largest live size that this thread saw; the debugger may set it to 0
+  std::int64_t live;  ///< bytes that it allocated less bytes that it freed, of whatever thread
+  std::int64_t gain;  ///< the same since Control::looks was as it is in `looks`
+  std::uint64_t looks;
   std::uint64_t origin_index;  ///< uint64_t[origin_capacity]: numbers of its origins and half of their hashes, see
                                ///< index_entry; 0: empty
   std::uint64_t origin_capacity;
@@ -334,6 +335,7 @@ struct Control {
   std::uint64_t modules_generation;
   std::uint64_t sites;  ///< Site[site_count]
   std::uint64_t site_count;
+  std::int64_t forgotten;    ///< bytes in the sum of all ThreadState::live that the user had forgotten
   std::uint64_t notes;       ///< the debugger's own, for who attaches later: address, 0 for none
   std::uint64_t notes_size;  ///< bytes
 
@@ -346,8 +348,12 @@ struct Control {
   std::uint64_t mapped;               ///< bytes that the recorder mapped by itself
   std::uint64_t reserve;              ///< memory for when it can map no more: what is left of it
   std::uint64_t reserve_end;
-  std::uint64_t not_recorded[kReasons];    ///< where there was no ThreadState
-  alignas(64) std::int64_t live;           ///< bytes, about: what threads have added up
+  std::uint64_t not_recorded[kReasons];  ///< where there was no ThreadState
+  alignas(64) std::int64_t peak;         ///< of the sum of all ThreadState::live, when a thread last looked
+  std::int64_t allowance;                ///< what each thread may have gained since without that it could be more
+  std::uint64_t looks;                   ///< how often a thread has looked
+  std::uint32_t grown;                   ///< 1: it may be more; who next takes something off has to look before
+  std::uint32_t unused3;
   alignas(64) std::uint32_t origin_count;  ///< numbers given out, to threads
   std::uint32_t unused;
   alignas(64) std::uint64_t origin_chunks[kOriginChunks];  ///< OriginRecord[kOriginsPerChunk] each

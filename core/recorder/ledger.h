@@ -32,10 +32,11 @@ class RecordedLedger {
   /// come to its end. (The caller empties the recorder's table by Control::generation.)
   bool forgets(const RecordedBooks& books, const RecordedBlock& block) const;
 
-  /// Forgets everything that is in `books` or under way. At the same stop the caller sets Control::live and all
-  /// threads' `live` and `peak` to 0, so that the recorder adds up what comes after.
+  /// Forgets everything that is in `books` or under way. At the same stop the caller sets Control::peak and
+  /// `forgotten` to RecordedBooks::live, so that the peak is of what comes after.
   void clear(const RecordedBooks& books);
-  /// The peak becomes what is live in `books`. At the same stop the caller sets all threads' `peak` to 0.
+  /// The peak becomes what is live in `books`. At the same stop the caller sets Control::peak to
+  /// RecordedBooks::live.
   void reset_peak(const RecordedBooks& books);
 
  private:

@@ -100,7 +100,7 @@ Result<RecorderReader::Thread> RecorderReader::read_thread(Address state) const 
                 .detached = read->detached,
                 .unknown_frees = read->unknown_frees,
                 .missed_frees = read->missed_frees,
-                .peak = read->peak,
+                .live = read->live,
                 .foreign = {read->foreign}};
   std::ranges::copy(read->not_recorded, thread.not_recorded.begin());
   return thread;

@@ -60,7 +60,7 @@ class RecorderReader {
     std::uint64_t unknown_frees = 0;
     std::uint64_t missed_frees = 0;
     std::array<std::uint64_t, layout::kReasons> not_recorded{};
-    std::uint64_t peak = 0;
+    std::int64_t live = 0;
     Address foreign;  // a layout::ForeignTable
 
     // Whether an operation is under way that does not count yet.

@@ -17,6 +17,7 @@ constexpr std::size_t kForeignPiece = std::size_t{1} << 20;
 Result<RecordedBooks> RecorderReader::read_books() const {
   RecordedBooks books;
   books.mapped = control_->mapped;
+  books.peak = static_cast<std::uint64_t>(std::max<std::int64_t>(control_->peak - control_->forgotten, 0));
   std::ranges::copy(control_->not_recorded, books.not_recorded.begin());
   auto done = add_origins(books);
   if (done) {
@@ -78,7 +79,7 @@ void RecorderReader::add_threads(RecordedBooks& books) const {
     books.threads.push_back(thread.id);
     books.unknown_frees += thread.unknown_frees;
     books.missed_frees += thread.missed_frees;
-    books.peak = std::max(books.peak, thread.peak);
+    books.live += thread.live;
     for (std::size_t reason = 0; reason < layout::kReasons; ++reason) {
       books.not_recorded[reason] += thread.not_recorded[reason];
     }

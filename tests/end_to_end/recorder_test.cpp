@@ -43,8 +43,8 @@ std::vector<std::string> told(const std::string& program, const std::string& sto
 }
 
 TEST_CASE("both engines print the same bytes", "[engines]") {
-  for (const std::string program :
-       {"frames", "frames_optimised", "frames_static", "frames_stripped", "recursion", "entry_points", "unwound"}) {
+  for (const std::string program : {"frames", "frames_optimised", "frames_static", "frames_stripped", "recursion",
+                                    "entry_points", "unwound", "peak"}) {
     INFO(program);
     const auto recorder = told(program, "finished", "recorder");
     const auto breakpoint = told(program, "finished", "breakpoint");

@@ -128,15 +128,18 @@ TEST_CASE("What threads count is added up", "[unit][recorder_reader]") {
     const auto state = recorder.add_thread(index);
     recorder.put(FakeRecorder::field(state, &ThreadState::unknown_frees), std::uint64_t{index});
     recorder.put(FakeRecorder::field(state, &ThreadState::missed_frees), std::uint64_t{10 * index});
-    recorder.put(FakeRecorder::field(state, &ThreadState::peak), std::uint64_t{100 * index});
+    recorder.put(FakeRecorder::field(state, &ThreadState::live), std::int64_t{100 * index});
     recorder.put(FakeRecorder::field(state, &ThreadState::not_recorded) + 8, std::uint64_t{index});
   }
   recorder.put(FakeRecorder::control(&Control::not_recorded) + 16, std::uint64_t{4});
+  recorder.put(FakeRecorder::control(&Control::peak), std::int64_t{250});
+  recorder.put(FakeRecorder::control(&Control::forgotten), std::int64_t{50});
 
   const auto books = recorder.books();
   CHECK(books.unknown_frees == 3);
   CHECK(books.missed_frees == 30);
   CHECK(books.peak == 200);
+  CHECK(books.live == 300);
   CHECK(books.not_recorded == std::array<std::uint64_t, layout::kReasons>{0, 3, 4, 0, 0, 0});
   REQUIRE(books.threads.size() == 2);
   CHECK(books.threads[1].index == 1);

@@ -8,10 +8,6 @@
 namespace memsnap::recorder {
 namespace {
 
-// What threads may have in hand before they add it to the sum: the peak is right to so many bytes for each thread
-// beside the one that sees it.
-constexpr std::int64_t kInHand = std::int64_t{64} << 10;
-
 // How often and how many bytes: the two counters lie side by side wherever they are.
 struct Counters {
   std::uint64_t count;
@@ -59,26 +55,63 @@ inline void add(Counters* counters, const Counters& values, std::uint64_t bytes)
   counters->bytes = values.bytes + bytes;
 }
 
-inline void grow_live(Control& control, ThreadState& state, std::uint64_t size) {
-  const auto here = state.live + static_cast<std::int64_t>(size);
-  const auto all = __atomic_load_n(&control.live, __ATOMIC_RELAXED) + here;
-  state.live = here;
-  if (all > static_cast<std::int64_t>(state.peak)) {
-    state.peak = static_cast<std::uint64_t>(all);
+struct Sum {
+  std::int64_t live = 0;
+  std::int64_t threads = 0;
+};
+
+// What all threads have, taken for the peak where that is more.
+Sum add_up(Control& control) {
+  Sum sum;
+  for (auto next = __atomic_load_n(&control.threads, __ATOMIC_ACQUIRE); next != 0;) {
+    const auto& state = *at<const ThreadState>(next);
+    sum.live += __atomic_load_n(&state.live, __ATOMIC_RELAXED);
+    ++sum.threads;
+    next = state.next;
   }
-  if (here > kInHand) {
-    state.live = 0;
-    __atomic_fetch_add(&control.live, here, __ATOMIC_RELAXED);
+  auto peak = __atomic_load_n(&control.peak, __ATOMIC_RELAXED);
+  while (sum.live > peak &&
+         !__atomic_compare_exchange_n(&control.peak, &peak, sum.live, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+  }
+  return sum;
+}
+
+// The peak is what is live just before something is freed, if that is more than ever. To add up what all threads have
+// takes a look at each, so that is done only where it can be more: what no thread has gained by its share of what is
+// missing to the peak cannot be. Nobody takes anything off until one has looked; what others allocate meanwhile is seen
+// the second time.
+[[gnu::noinline, gnu::no_caller_saved_registers]] void look_at_peak(Control& control) {
+  add_up(control);
+  __atomic_store_n(&control.grown, 0, __ATOMIC_SEQ_CST);
+  const auto sum = add_up(control);
+  const auto peak = __atomic_load_n(&control.peak, __ATOMIC_RELAXED);
+  __atomic_store_n(&control.allowance, sum.live < peak ? (peak - sum.live) / sum.threads : 0, __ATOMIC_RELAXED);
+  __atomic_fetch_add(&control.looks, 1, __ATOMIC_RELEASE);
+}
+
+[[gnu::always_inline]] inline void add_gain(const Control& control, ThreadState& state, std::int64_t bytes) {
+  const auto looks = __atomic_load_n(&control.looks, __ATOMIC_ACQUIRE);
+  state.gain = (looks == state.looks ? state.gain : 0) + bytes;
+  state.looks = looks;
+}
+
+[[gnu::always_inline]] inline void grow_live(Control& control, ThreadState& state, std::uint64_t size) {
+  const auto bytes = static_cast<std::int64_t>(size);
+  state.live += bytes;
+  add_gain(control, state, bytes);
+  if (state.gain > __atomic_load_n(&control.allowance, __ATOMIC_RELAXED) &&
+      __atomic_load_n(&control.grown, __ATOMIC_RELAXED) == 0) [[unlikely]] {
+    __atomic_store_n(&control.grown, 1, __ATOMIC_RELAXED);
   }
 }
 
-inline void shrink_live(Control& control, ThreadState& state, std::uint64_t size) {
-  state.live -= static_cast<std::int64_t>(size);
-  if (state.live < -kInHand) {
-    const auto here = state.live;
-    state.live = 0;
-    __atomic_fetch_add(&control.live, here, __ATOMIC_RELAXED);
+[[gnu::always_inline]] inline void shrink_live(Control& control, ThreadState& state, std::uint64_t size) {
+  if (__atomic_load_n(&control.grown, __ATOMIC_RELAXED) != 0) [[unlikely]] {
+    look_at_peak(control);
   }
+  const auto bytes = static_cast<std::int64_t>(size);
+  state.live -= bytes;
+  add_gain(control, state, -bytes);
 }
 
 // Of a block that another thread allocated; nullptr where there is no memory.
