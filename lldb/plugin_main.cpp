@@ -188,7 +188,7 @@ bool load(lldb::SBDebugger lldb_debugger) {
     const std::string name(command.name);
     auto added = memsnap.AddCommand(name.c_str(), new CommandAdapter(*plugin, command),
                                     std::string(command.summary).c_str(), usage_line(command).c_str());
-    added.SetHelpLong(help_text(command).c_str());
+    added.SetHelpLong(std::string(command.help).c_str());
   }
   for (const auto* command : kResuming) {
     interpreter.SetCommandOverrideCallback(command, &before_resuming, plugin);

@@ -20,7 +20,7 @@ namespace {
 
 constexpr std::array<std::string_view, layout::kReasons> kReasonTexts = {
     "no memory for the recorder's tables",
-    "made by a signal handler that interrupted the recorder",
+    "made while the recorder was interrupted, by a signal handler or the debugger",
     "too many threads",
     "of a TiB or more, or not aligned to 8 bytes",
     "while the recorder's tables were held by a thread that does not run",
