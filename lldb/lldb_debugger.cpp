@@ -112,8 +112,7 @@ bool LldbDebugger::was_launched() {
 
 // By a server of its own, then, which LLDB has for every process that it runs.
 bool LldbDebugger::saw_start() {
-  return was_launched() &&
-         local_relative(tracing_parent(static_cast<pid_t>(pid_)), "PPid") == getpid();
+  return was_launched() && local_relative(tracing_parent(static_cast<pid_t>(pid_)), "PPid") == getpid();
 }
 
 std::string LldbDebugger::program_instance() {
