@@ -13,6 +13,7 @@
 
 #include "gdb/gdb_debugger.h"
 #include "plugin/command.h"
+#include "plugin/measures.h"
 #include "plugin/session.h"
 
 namespace py = pybind11;
@@ -97,6 +98,19 @@ std::pair<bool, std::string> run(const std::vector<std::string>& words) {
   }
 }
 
+// For conditions: a number, or what is wrong.
+template <typename Measure>
+std::pair<bool, py::object> measured(Measure measure) {
+  try {
+    const auto value = measure(the_plugin->session);
+    return value ? std::pair<bool, py::object>(false, py::int_(*value))
+                 : std::pair<bool, py::object>(true, py::str("memsnap: " + value.error().message));
+  } catch (const std::exception& error) {
+    PyErr_Clear();
+    return {true, py::str(std::string("memsnap: internal error: ") + error.what())};
+  }
+}
+
 std::optional<int> exit_status() { return the_plugin->session.exit_status(); }
 
 std::vector<std::string> complete(const std::vector<std::string>& words) {
@@ -128,6 +142,11 @@ PYBIND11_MODULE(_memsnap, module) {
   module.def("overview", &help_overview);
   module.def("run", &run);
   module.def("exit_status", &exit_status);
+  module.def("live_size", [] { return measured(&live_size); });
+  module.def("live_count", [] { return measured(&live_count); });
+  module.def("live_size_at", [](const std::string& site) {
+    return measured([&site](Session& session) { return live_size_at(session, site); });
+  });
   module.def("complete", &complete);
   module.def("on_breakpoint", &on_breakpoint);
   module.def("on_breakpoints_changed", &on_breakpoints_changed);

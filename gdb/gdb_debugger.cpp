@@ -79,10 +79,20 @@ InferiorState GdbDebugger::state() {
   }
   for (const auto thread : current.attr("threads")()) {
     if (thread.attr("is_running")().cast<bool>()) {
-      return InferiorState::running;
+      return is_handling_stop() ? InferiorState::stopped : InferiorState::running;
     }
   }
   return InferiorState::stopped;
+}
+
+// While GDB evaluates the condition of a breakpoint, it has all threads for running ones; its kernel does not.
+bool GdbDebugger::is_handling_stop() {
+  const py::object selected = gdb_.attr("selected_thread")();
+  if (!native_ || selected.is_none()) {
+    return false;
+  }
+  const py::tuple ptid = selected.attr("ptid");
+  return ptid[0].cast<int>() == pid_ && local_is_traced_stop(OsThreadId{ptid[1].cast<std::uint64_t>()});
 }
 
 bool GdbDebugger::was_launched() { return !inferior().attr("was_attached").cast<bool>(); }

@@ -85,6 +85,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   std::vector<OsThreadId> core_file_threads();
   std::optional<std::uint64_t> core_file_register(OsThreadId id, Register which);
   static std::uint64_t read_frame_register(const pybind11::object& frame, Register which);
+  bool is_handling_stop();
   pybind11::object find_thread(OsThreadId id);
   std::vector<pid_t> callable_threads();
   Result<std::int64_t> call_kernel(Address instruction, const SystemCall& call);

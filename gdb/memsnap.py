@@ -82,6 +82,33 @@ def _register(gdb, bridge):
     for name, help_text in bridge.commands():
         register_command(name, help_text)
 
+    def register_function(name, doc, measure):
+        class Measure(gdb.Function):
+            def invoke(self, *arguments):
+                try:
+                    words = [argument.string() for argument in arguments]
+                    is_error, value = measure(*words)
+                except (gdb.error, TypeError):
+                    raise gdb.GdbError("memsnap: $%s: %s" % (name, doc))
+                if is_error:
+                    raise gdb.GdbError(value)
+                return value
+
+        Measure.__doc__ = doc
+        Measure(name)
+
+    register_function(
+        "memsnap_size",
+        "What is live now, in bytes: break FUNCTION if $memsnap_size() > 10*1024*1024",
+        bridge.live_size,
+    )
+    register_function("memsnap_count", "How many blocks are live now.", bridge.live_count)
+    register_function(
+        "memsnap_site_size",
+        'What is live now of one call site, in bytes: print $memsnap_site_size("file.cpp:8")',
+        bridge.live_size_at,
+    )
+
     gdb.events.new_objfile.connect(lambda event: bridge.on_modules_changed())
     if hasattr(gdb.events, "free_objfile"):
         gdb.events.free_objfile.connect(lambda event: bridge.on_modules_changed())

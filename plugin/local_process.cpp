@@ -257,6 +257,12 @@ bool is_local_process(pid_t pid, MemoryReader& memory) {
   return !here.empty() && read_text(memory, environment(pid)) == here;
 }
 
+bool local_is_traced_stop(OsThreadId thread) {
+  const auto state = status_field(status_file(thread), "State");
+  const auto letter = state.find_first_not_of(" \t");
+  return letter != std::string::npos && state[letter] == 't';
+}
+
 std::string local_thread_name(pid_t pid, OsThreadId thread) {
   std::ifstream comm(fmt::format("/proc/{}/task/{}/comm", pid, static_cast<std::uint64_t>(thread)));
   std::string name;

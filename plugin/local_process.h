@@ -90,6 +90,9 @@ std::string local_injection_obstacle(pid_t pid);
 /// (seccomp) beside those that it shares with this process. Empty where nothing is known against it.
 std::string local_system_call_obstacle(pid_t pid);
 
+/// Whether a thread of this machine is stopped for its debugger.
+bool local_is_traced_stop(OsThreadId thread);
+
 /// The name that a thread of a process on this machine has; empty where it cannot be read.
 std::string local_thread_name(pid_t pid, OsThreadId thread);
 

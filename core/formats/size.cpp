@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <string_view>
 #include <system_error>
 
@@ -52,14 +53,15 @@ std::string format_average(std::uint64_t size, std::uint64_t count) {
 
 std::optional<std::uint64_t> parse_size(std::string_view text) {
   double number = 0;
-  const auto* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const auto* begin = std::to_address(text.begin());
+  const auto* end = begin + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, number, std::chars_format::fixed);
   if (error != std::errc() || number < 0) {
     return std::nullopt;
   }
   std::string_view unit(rest, end);
-  if (const auto begin = unit.find_first_not_of(' '); begin != std::string_view::npos) {
-    unit.remove_prefix(begin);
+  if (const auto letter = unit.find_first_not_of(' '); letter != std::string_view::npos) {
+    unit.remove_prefix(letter);
   } else {
     unit = "B";
   }

@@ -95,6 +95,35 @@ TEST_CASE("check without what it needs is an error that says so") {
   }
 }
 
+TEST_CASE("a breakpoint's condition can ask what is live") {
+  const auto by_size = host().break_if("get_data", "$memsnap_size() > 300*1024");
+  if (by_size.empty()) {
+    WARN("this debugger's conditions are compiled code");
+    return;
+  }
+  Script script("waste_memory");
+  script.memsnap("start 10");
+  script.add(by_size);
+  script.add(host().break_if("MyObject::MyObject", "$memsnap_site_size(\"waste_memory.cpp:11\") >= 500000"));
+  script.run_with("100");
+  const Step at_size = script.memsnap("take --json");
+  const Step count = script.add("print $memsnap_count()");
+  script.add("delete 1");
+  script.cont();
+  const Step at_site = script.add("print $memsnap_site_size(\"waste_memory.cpp:11\")");
+  const Step wrong = script.add("print $memsnap_site_size(\"waste_memory.cpp\")");
+  const Step words = script.add("print $memsnap_size(1)");
+  const Transcript said = script.play();
+
+  const auto taken = said.json(at_size);
+  CHECK(taken["size"].get<int>() > 300 * 1024);
+  CHECK(taken["size"].get<int>() < 320 * 1024);
+  CHECK(said.text(count) == "$1 = " + taken["count"].dump() + "\n");
+  CHECK(said.text(at_site) == "$2 = 500000\n");
+  CHECK(said.text(wrong) == "memsnap: 'waste_memory.cpp' is no call site; file.cpp:8 is one\n");
+  CHECK(said.text(words).starts_with("memsnap: $memsnap_size: "));
+}
+
 Printed run_gate(const std::string& check) {
   return run_program(
       host().batch(target("waste_memory"),

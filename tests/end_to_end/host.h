@@ -44,6 +44,8 @@ class Host {
   virtual std::string load_plugin() const = 0;
   virtual std::string break_at(const std::string& function) const = 0;
   virtual std::string break_at(const std::string& file, int line) const = 0;
+  /// The same under a condition in memsnap's own functions; empty where the debugger can have none.
+  virtual std::string break_if(const std::string& function, const std::string& condition) const = 0;
   /// Deletes all of the user's breakpoints.
   virtual std::string delete_breakpoints() const = 0;
   virtual std::string run(const Launch& launch) const = 0;

@@ -51,6 +51,7 @@ class Lldb : public Host {
   std::string map_source(const std::string& from, const std::string& to) const override {
     return "settings set target.source-map \"" + from + "\" \"" + to + "\"";
   }
+  std::string break_if(const std::string&, const std::string&) const override { return ""; }
   std::string follow_children() const override { return "settings set target.process.follow-fork-mode child"; }
   std::string attach(pid_t pid) const override { return "process attach -p " + std::to_string(pid); }
   // Before some version it cannot, on Linux.

@@ -84,8 +84,8 @@ Sum add_up(Control& control) {
   add_up(control);
   __atomic_store_n(&control.grown, 0, __ATOMIC_SEQ_CST);
   const auto sum = add_up(control);
-  const auto peak = __atomic_load_n(&control.peak, __ATOMIC_RELAXED);
-  __atomic_store_n(&control.allowance, sum.live < peak ? (peak - sum.live) / sum.threads : 0, __ATOMIC_RELAXED);
+  const auto missing = __atomic_load_n(&control.peak, __ATOMIC_RELAXED) - sum.live;
+  __atomic_store_n(&control.allowance, missing > 0 && sum.threads > 0 ? missing / sum.threads : 0, __ATOMIC_RELAXED);
   __atomic_fetch_add(&control.looks, 1, __ATOMIC_RELEASE);
 }
 

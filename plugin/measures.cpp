@@ -1,0 +1,47 @@
+#include "plugin/measures.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "plugin/arguments.h"
+#include "plugin/commands/table.h"
+
+namespace memsnap {
+namespace {
+
+Result<Totals> totals(Session& session) {
+  const auto engine = session.engine();
+  return engine ? (*engine)->totals() : std::unexpected(engine.error());
+}
+
+}  // namespace
+
+Result<std::uint64_t> live_size(Session& session) {
+  const auto all = totals(session);
+  return all ? Result<std::uint64_t>(all->size) : std::unexpected(all.error());
+}
+
+Result<std::uint64_t> live_count(Session& session) {
+  const auto all = totals(session);
+  return all ? Result<std::uint64_t>(all->count) : std::unexpected(all.error());
+}
+
+Result<std::uint64_t> live_size_at(Session& session, std::string_view site) {
+  Filter wanted;
+  set_pattern(wanted, std::string(site));
+  if (wanted.pattern.empty() || wanted.line == 0) {
+    return fail(Code::usage, fmt::format("'{}' is no call site; file.cpp:8 is one", site));
+  }
+  const auto now = session.find_snapshot("now");
+  if (!now) {
+    return std::unexpected(now.error());
+  }
+  Progress progress(session.debugger(), "reading symbols");
+  auto grouping = commands::grouping_of(session, Key::lineno, false, progress);
+  grouping.filters = std::span(&wanted, 1);
+  const auto ranking = statistics(**now, grouping, session.blame());
+  return ranking ? Result<std::uint64_t>(ranking->total.size) : std::unexpected(ranking.error());
+}
+
+}  // namespace memsnap
