@@ -394,10 +394,18 @@ Snapshot RecorderEngine::snapshot_of(const RecordedBooks& books) {
   snapshot.count = totals.count;
   snapshot.peak = totals.peak;
   auto& counts = snapshot.counts;
+  auto given = ledger_.given(books);
   for (const auto& live : ledger_.live(books)) {
     const auto known = live.number <= origins_.size() ? origins_[live.number - 1] : Known();
     const auto thread = this->thread(books.origins[live.number - 1].thread, books);
-    counts.push_back({{known.traceback, known.domain, thread}, live.size, live.count, live.size});
+    const auto ever = std::exchange(given[live.number - 1], {});
+    counts.push_back(
+        {{known.traceback, known.domain, thread}, live.size, live.count, live.size, ever.size, ever.count});
+  }
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (given[i].count != 0 && i < origins_.size() && origins_[i].is_known) {
+      snapshot.freed.push_back({origins_[i].traceback, origins_[i].domain, given[i].size, given[i].count});
+    }
   }
   // Several origins of the recorder can be one of the model: a traceback that was entered anew after a module had been
   // replaced, threads that nobody can tell apart.
@@ -409,6 +417,8 @@ Snapshot RecorderEngine::snapshot_of(const RecordedBooks& books) {
       same.size += counts[i].size;
       same.count += counts[i].count;
       same.peak = same.size;
+      same.allocated += counts[i].allocated;
+      same.allocations += counts[i].allocations;
     } else {
       counts[kept++] = counts[i];
     }

@@ -64,6 +64,24 @@ std::vector<LiveOrigin> RecordedLedger::live(const RecordedBooks& books) const {
   return result;
 }
 
+std::vector<GivenByOrigin> RecordedLedger::given(const RecordedBooks& books) const {
+  std::vector<GivenByOrigin> result;
+  result.reserve(books.origins.size());
+  for (const auto& origin : books.origins) {
+    result.push_back({origin.allocated_bytes, origin.allocated_count});
+  }
+  for (const auto& change : still_pending(books)) {
+    if (!change.is_free && change.block.origin - 1 < result.size()) {
+      result[change.block.origin - 1].size += change.block.size;
+      ++result[change.block.origin - 1].count;
+    }
+  }
+  for (std::size_t i = 0; i < std::min(result.size(), given_.size()); ++i) {
+    result[i] = {above(result[i].size, given_[i].size), above(result[i].count, given_[i].count)};
+  }
+  return result;
+}
+
 bool RecordedLedger::forgets(const RecordedBooks& books, const RecordedBlock& block) const {
   return std::ranges::any_of(still_pending(books),
                              [&](const PendingChange& change) { return change.is_free && change.block == block; });
@@ -73,6 +91,7 @@ void RecordedLedger::clear(const RecordedBooks& books) {
   *this = {};
   pending_ = books.pending;
   forgotten_ = live_since_clear(books);
+  given_ = given(books);
   base_ = sum(books);
   complete(base_, pending_);
   base_.peak = 0;

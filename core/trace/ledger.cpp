@@ -19,6 +19,8 @@ void Ledger::allocate(Address address, std::uint64_t size, const Origin& origin)
   live.size += size;
   ++live.count;
   live.peak = std::max(live.peak, live.size);
+  live.allocated += size;
+  ++live.allocations;
   totals_.size += size;
   ++totals_.count;
   totals_.peak = std::max(totals_.peak, totals_.size);

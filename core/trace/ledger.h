@@ -13,9 +13,11 @@ namespace memsnap {
 /// What is live from one origin.
 struct LiveCount {
   Origin origin;
-  std::uint64_t size = 0;   ///< bytes asked for
-  std::uint64_t count = 0;  ///< blocks
-  std::uint64_t peak = 0;   ///< largest `size` since the start or reset_peak
+  std::uint64_t size = 0;         ///< bytes asked for
+  std::uint64_t count = 0;        ///< blocks
+  std::uint64_t peak = 0;         ///< largest `size` since the start or reset_peak
+  std::uint64_t allocated = 0;    ///< bytes ever asked for since the start or clear, freed or not
+  std::uint64_t allocations = 0;  ///< calls that gave a block since then
 
   auto operator<=>(const LiveCount&) const = default;
 };

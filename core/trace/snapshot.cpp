@@ -16,8 +16,13 @@ std::size_t Snapshot::tracebacks() const {
 
 Snapshot take_snapshot(const Ledger& ledger) {
   Snapshot snapshot;
-  std::ranges::copy_if(ledger.counts(), std::back_inserter(snapshot.counts),
-                       [](const LiveCount& live) { return live.count > 0; });
+  for (const auto& each : ledger.counts()) {
+    if (each.count != 0) {
+      snapshot.counts.push_back(each);
+    } else {
+      snapshot.freed.push_back({each.origin.traceback, each.origin.domain, each.allocated, each.allocations});
+    }
+  }
   snapshot.size = ledger.totals().size;
   snapshot.count = ledger.totals().count;
   snapshot.peak = ledger.totals().peak;

@@ -8,12 +8,24 @@
 
 namespace memsnap {
 
+/// What a place gave of which nothing is live any more. Without threads: the recorder gives the counters of what is
+/// freed on to other threads.
+struct FreedCount {
+  TracebackId traceback{};
+  DomainId domain{};
+  std::uint64_t allocated = 0;    ///< bytes ever asked for since the start or clear
+  std::uint64_t allocations = 0;  ///< calls that gave a block since then
+
+  auto operator<=>(const FreedCount&) const = default;
+};
+
 /// What was live at one moment, by origin. Its tracebacks, domains and threads live in the session's tables, which
 /// never forget, so it prints the same after exit, after dlclose and beside another run's snapshot.
 struct Snapshot {
   std::uint32_t id = 0;  ///< 1, 2, ...; 0 for `now`
   std::string name;
   std::vector<LiveCount> counts;  ///< those with count > 0
+  std::vector<FreedCount> freed;  ///< the others that ever gave a block, some of them in parts; no table shows them
   std::uint64_t size = 0;
   std::uint64_t count = 0;
   std::uint64_t peak = 0;

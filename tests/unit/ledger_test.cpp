@@ -247,6 +247,27 @@ TEST_CASE("Origins are counted apart by traceback, domain and thread", "[unit]")
   CHECK(snapshot.tracebacks() == 1);
 }
 
+TEST_CASE("What an origin ever gave is counted, and kept when all of it is freed", "[unit]") {
+  Ledger ledger;
+  const Origin other{TracebackId{2}, DomainId{0}, ThreadId{0}};
+  const Origin of_other_thread{TracebackId{2}, DomainId{0}, ThreadId{1}};
+  ledger.allocate(Address{0x1000}, 10, kHere);
+  ledger.allocate(Address{0x2000}, 20, kHere);
+  ledger.allocate(Address{0x3000}, 5, other);
+  ledger.allocate(Address{0x4000}, 7, of_other_thread);
+  for (const std::uint64_t address : {0x2000U, 0x3000U, 0x4000U}) {
+    ledger.free(Address{address});
+  }
+  const auto snapshot = take_snapshot(ledger);
+  REQUIRE(snapshot.counts.size() == 1);
+  CHECK(snapshot.counts[0].allocated == 30);
+  CHECK(snapshot.counts[0].allocations == 2);
+  CHECK(snapshot.freed ==
+        std::vector<FreedCount>{{TracebackId{2}, DomainId{0}, 5, 1}, {TracebackId{2}, DomainId{0}, 7, 1}});
+  ledger.clear();
+  CHECK(take_snapshot(ledger).freed.empty());
+}
+
 TEST_CASE("The books balance after any sequence of events", "[unit]") {
   Ledger ledger;
   std::mt19937 random(20240917);

@@ -34,6 +34,20 @@ TEST_CASE("What is live is the difference of the counters", "[unit][recorder_rea
                                        .missed_frees = 2});
 }
 
+TEST_CASE("What an origin gave is counted since the last clear, with what is under way then",
+          "[unit][recorder_reader]") {
+  RecordedLedger ledger;
+  auto books = books_of({{1, 1, 0, 10, 1000, 4, 400}, {2, 1, 0, 3, 30, 3, 30}, {}});
+  CHECK(ledger.given(books) == std::vector<GivenByOrigin>{{1000, 10}, {30, 3}, {0, 0}});
+  books.pending = {{.thread = 1, .completed = 17, .is_free = false, .block = {{0x5000}, 50, 1, 0}}};
+  ledger.clear(books);
+  CHECK(ledger.given(books) == std::vector<GivenByOrigin>{{0, 0}, {0, 0}, {0, 0}});
+  books.pending.clear();
+  books.origins[0].allocated_count += 3;  // the one that was under way, and two new ones
+  books.origins[0].allocated_bytes += 50 + 7 + 8;
+  CHECK(ledger.given(books) == std::vector<GivenByOrigin>{{15, 2}, {0, 0}, {0, 0}});
+}
+
 TEST_CASE("The peak is never below what is live", "[unit][recorder_reader]") {
   const RecordedLedger ledger;
   auto books = books_of({{1, 1, 0, 1, 1000, 0, 0}});
