@@ -1,5 +1,7 @@
 #include "core/trace/blame.h"
 
+#include <algorithm>
+
 namespace memsnap {
 
 std::vector<Frame> Blame::frames(TracebackId id) {
@@ -29,6 +31,22 @@ std::optional<CallSite> Blame::find_call_site(TracebackId id) {
   follow_rules();
   const auto known = sites_.find(id);
   return known != sites_.end() ? known->second : sites_.emplace(id, search(id)).first->second;
+}
+
+std::strong_ordering Blame::compare(TracebackId a, TracebackId b) {
+  const auto& left = traceback(a);
+  const auto& right = traceback(b);
+  const auto [one, other] = std::ranges::mismatch(left.frames, right.frames);
+  if (one == left.frames.end() || other == right.frames.end() || one->pc.module == other->pc.module ||
+      one->kind != other->kind) {
+    return left <=> right;
+  }
+  if (const auto order = source_.frames(one->pc).front().module <=> source_.frames(other->pc).front().module;
+      order != 0) {
+    return order;
+  }
+  const auto order = one->pc.offset <=> other->pc.offset;
+  return order != 0 ? order : one->pc.module <=> other->pc.module;
 }
 
 // Stops at the first frame that will do, so that the frames above it need not be symbolized.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -50,6 +51,9 @@ class Blame {
 
   bool hides(const Frame& frame) const { return rules_.hides(frame); }
   const Traceback& traceback(TracebackId id) const { return tracebacks_.get(id); }
+  /// An order of tracebacks that is the same in every session: modules by their paths, not by the numbers that a
+  /// session gave them.
+  std::strong_ordering compare(TracebackId a, TracebackId b);
 
  private:
   const std::vector<JudgedFrame>& judge(const StoredFrame& stored);

@@ -29,13 +29,13 @@ Group describe(Key key, const Frame& frame, bool by_line) {
 
 }  // namespace
 
-std::strong_ordering compare(const Group& a, const Group& b, const Blame& blame) {
+std::strong_ordering compare(const Group& a, const Group& b, Blame& blame) {
   const auto name = [](const Group& group) { return std::tie(group.file, group.line, group.label); };
   if (const auto order = name(a) <=> name(b); order != 0) {
     return order;
   }
   if (a.traceback && b.traceback && a.traceback != b.traceback) {
-    return blame.traceback(*a.traceback) <=> blame.traceback(*b.traceback);
+    return blame.compare(*a.traceback, *b.traceback);
   }
   return a <=> b;
 }

@@ -32,7 +32,7 @@ struct Group {
 
 /// The order of rows that are equal in all numbers: file, line as a number, label, then the traceback's frames
 /// (tracemalloc compares frame tuples likewise), then what is left, so that it is total and the same in every session.
-std::strong_ordering compare(const Group& a, const Group& b, const Blame& blame);
+std::strong_ordering compare(const Group& a, const Group& b, Blame& blame);
 
 /// The groups of one table, each once, by index.
 class GroupTable {

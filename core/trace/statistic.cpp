@@ -50,12 +50,12 @@ struct Row {
 };
 
 // Whether `a` changed more than `b`. For a ranking without an older snapshot: whether it holds more.
-bool changed_more(const Charge& a, const Charge& b, const Blame& blame) {
+bool changed_more(const Charge& a, const Charge& b, Blame& blame) {
   const auto rank = [](const Charge& charge) {
     return std::tuple(charge.change(), charge.size, charge.count, charge.old_count);
   };
   const auto order = rank(a) <=> rank(b);
-  return order != 0 ? order > 0 : blame.traceback(a.traceback) > blame.traceback(b.traceback);
+  return order != 0 ? order > 0 : blame.compare(a.traceback, b.traceback) > 0;
 }
 
 // The filters of a grouping. What one says of a frame is remembered, as a stack's frames come again and again.

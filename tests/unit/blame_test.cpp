@@ -76,5 +76,25 @@ TEST_CASE("Blame follows the rules when they change", "[unit]") {
   CHECK(f.blame.call_site(id) == 1U);
 }
 
+TEST_CASE("Tracebacks are ordered by their modules' paths, whatever numbers a session gave them", "[unit]") {
+  for (const bool swapped : {false, true}) {
+    FakeStacks stacks;
+    HideRules rules;
+    Blame blame{stacks.table, stacks.source, rules};
+    const Pc a{ModuleId{swapped ? 2U : 1U}, 0x9000};
+    const Pc b{ModuleId{swapped ? 1U : 2U}, 0x1000};
+    stacks.source.add(a, {module_frame("/lib/a.so", "f")});
+    stacks.source.add(b, {module_frame("/lib/b.so", "f")});
+    const auto of_a = stacks.traceback({a});
+    const auto of_b = stacks.traceback({b});
+    const auto longer = stacks.traceback({a, b});
+    CHECK(blame.compare(of_a, of_b) == std::strong_ordering::less);
+    CHECK(blame.compare(of_b, of_a) == std::strong_ordering::greater);
+    CHECK(blame.compare(of_a, longer) == std::strong_ordering::less);
+    CHECK(blame.compare(of_b, longer) == std::strong_ordering::greater);
+    CHECK(blame.compare(of_a, of_a) == std::strong_ordering::equal);
+  }
+}
+
 }  // namespace
 }  // namespace memsnap
