@@ -10,12 +10,17 @@ std::string_view base_name(std::string_view path) {
 }
 
 ModuleId ModuleTable::intern(const Module& module) {
-  const auto [entry, is_new] =
-      ids_.try_emplace({module.path, module.build_id}, ModuleId{static_cast<std::uint32_t>(modules_.size())});
+  const auto [entry, is_new] = ids_.try_emplace({module.path, module.build_id, module.variant},
+                                                ModuleId{static_cast<std::uint32_t>(modules_.size())});
   if (is_new) {
     modules_.push_back(module);
   }
   return entry->second;
+}
+
+std::optional<ModuleId> ModuleTable::find(const Module& module) const {
+  const auto entry = ids_.find({module.path, module.build_id, module.variant});
+  return entry == ids_.end() ? std::nullopt : std::optional(entry->second);
 }
 
 const Module& ModuleTable::get(ModuleId id) const { return modules_.at(static_cast<std::size_t>(id)); }

@@ -3,9 +3,10 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
+#include <tuple>
 #include <vector>
 
 #include "core/address.h"
@@ -17,6 +18,11 @@ struct Module {
   std::string path;
   std::string build_id;    ///< lower-case hex, empty where the file has none
   std::string debug_file;  ///< where the debugger found separate debug information; empty where it told of none
+  /// 0 for what a debugger shows and what a file says the same of; 1, 2, ... where saved files say something else of a
+  /// module of this name.
+  std::uint32_t variant = 0;
+
+  bool operator==(const Module&) const = default;
 };
 
 /// The last component of a path.
@@ -29,12 +35,14 @@ struct LoadedModule {
   std::vector<AddressRange> segments;  ///< all its mapped ranges, ascending
 };
 
-/// Every module of a session, each once (by path and build id), never forgotten: what was unloaded, or belonged to
-/// a process that has exited, keeps its id, so that old tracebacks keep their names.
+/// Every module of a session, each once (by path, build id and variant), never forgotten: what was unloaded, or
+/// belonged to a process that has exited, keeps its id, so that old tracebacks keep their names.
 class ModuleTable {
  public:
   /// The id of this module, new or known.
   ModuleId intern(const Module& module);
+  /// The id of this module where it is known.
+  std::optional<ModuleId> find(const Module& module) const;
   /// `id` must come from this table. The reference stays valid.
   const Module& get(ModuleId id) const;
   /// Fills in the debug file where none is known yet.
@@ -43,7 +51,7 @@ class ModuleTable {
 
  private:
   std::deque<Module> modules_;
-  std::map<std::pair<std::string, std::string>, ModuleId> ids_;
+  std::map<std::tuple<std::string, std::string, std::uint32_t>, ModuleId> ids_;
 };
 
 /// Which module is where at this stop: turns run-time addresses into Pcs and back.

@@ -85,10 +85,16 @@ Symbolizer::ModuleSymbols& Symbolizer::symbols(ModuleId id) {
   return *found;
 }
 
-const std::vector<Frame>& Symbolizer::frames(const Pc& pc) {
+const std::vector<Frame>* Symbolizer::known_frames(const Pc& pc) const {
   const auto known = frames_.find(pc);
-  if (known != frames_.end()) {
-    return known->second;
+  return known == frames_.end() ? nullptr : &known->second;
+}
+
+void Symbolizer::tell(const Pc& pc, std::vector<Frame>&& frames) { frames_.try_emplace(pc, std::move(frames)); }
+
+const std::vector<Frame>& Symbolizer::frames(const Pc& pc) {
+  if (const auto* known = known_frames(pc)) {
+    return *known;
   }
   std::vector<Frame> frames(1);
   if (pc.module == ModuleId::none) {

@@ -25,6 +25,12 @@ class Symbolizer final : public FrameSource {
 
   const std::vector<Frame>& frames(const Pc& pc) override;
 
+  /// What it has said of this Pc, or was told; nullptr where there is nothing yet. As valid as frames().
+  const std::vector<Frame>* known_frames(const Pc& pc) const;
+  /// Tells it the frames at a Pc, at least one, in place of what the module's files say. Where the Pc is known already,
+  /// nothing changes.
+  void tell(const Pc& pc, std::vector<Frame>&& frames);
+
   /// Where separate debug files are looked for, besides the module's own folder and its .debug: each laid out as
   /// /usr/lib/debug is, which is the default. For modules that are not opened yet.
   void set_debug_directories(std::vector<std::string> directories);
