@@ -52,6 +52,11 @@ Completions complete_filter(Session&, Words words) {
   return words.empty() ? Completions{"include", "exclude", "list", "clear"} : Completions{"--all-frames"};
 }
 
+// The file's name is for the user to find.
+Completions complete_save(Session& session, Words words) {
+  return words.size() == 1 ? snapshot_completions(session) : Completions();
+}
+
 Completions complete_json(Session&, Words) { return {"--json"}; }
 Completions complete_traceback(Session&, Words) { return {"--all", "--json"}; }
 
@@ -115,6 +120,16 @@ constexpr std::array kCommands = {
             "call\n"
             "sites whose file matches. --exit ends the debugger: with status 0 where the check holds, else 1.\n",
             commands::check, complete_check},
+    Command{
+        "save", "FILE [SNAP]", "Save a snapshot to a file, for another session or for pprof.",
+        "SNAP is a snapshot's name or number, or 'now'; default is the latest snapshot, or 'now' where there is none.\n"
+        "The file is a gzipped pprof profile. It holds the names of files, functions and lines, so that tables of it\n"
+        "need no program.\n",
+        commands::save, complete_save},
+    Command{"load", "FILE [NAME]", "Load a snapshot that was saved.",
+            "It gets the name that it had, or NAME. No program is needed. Another program's gzipped pprof profile of\n"
+            "memory can be loaded too.\n",
+            commands::load, nullptr},
     Command{"help", "[COMMAND]", "Explain a command, or list them all.", "", commands::help, complete_help},
 };
 

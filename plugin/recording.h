@@ -19,18 +19,17 @@ template <typename Id>
 class NameTable {
  public:
   Id intern(std::string_view name) {
-    for (std::size_t i = 0; i < names_.size(); ++i) {
-      if (names_[i] == name) {
-        return static_cast<Id>(i);
-      }
+    const auto [entry, is_new] = ids_.try_emplace(std::string(name), static_cast<Id>(names_.size()));
+    if (is_new) {
+      names_.emplace_back(name);
     }
-    names_.emplace_back(name);
-    return static_cast<Id>(names_.size() - 1);
+    return entry->second;
   }
   const std::vector<std::string>& names() const { return names_; }
 
  private:
   std::vector<std::string> names_;
+  std::unordered_map<std::string, Id> ids_;
 };
 
 /// What a session has learnt that outlives processes: modules, tracebacks, names. Everything else points into it by

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "plugin/breakpoint_engine.h"
+#include "plugin/packing.h"
 #include "plugin/program_start.h"
 
 namespace memsnap {
@@ -207,6 +208,14 @@ Result<SnapshotPtr> Session::find_snapshot(std::string_view word) {
 
 Result<SnapshotPtr> Session::latest_snapshot() {
   return snapshots_.all().empty() ? now() : Result<SnapshotPtr>(snapshots_.all().back());
+}
+
+Result<SnapshotFile> Session::pack(const Snapshot& snapshot, const std::function<bool(double)>& progress) {
+  return memsnap::pack(snapshot, recording_, symbolizer_, progress);
+}
+
+SnapshotPtr Session::adopt(SnapshotFile file) {
+  return snapshots_.add(unpack(std::move(file), recording_, symbolizer_));
 }
 
 Result<void> Session::begin(bool from_process_start) {

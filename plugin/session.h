@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/formats/snapshot_file.h"
 #include "core/formats/table.h"
 #include "core/symbols/symbolizer.h"
 #include "core/trace/blame.h"
@@ -65,6 +67,10 @@ class Session final : public DebuggerEvents {
   /// Asks for the debugger's end once the command is done, with this exit status.
   void leave(int status) { exit_status_ = status; }
   std::optional<int> exit_status() const { return exit_status_; }
+  /// A snapshot with all that its tables need, for a file. Reads symbols: see pack.
+  Result<SnapshotFile> pack(const Snapshot& snapshot, const std::function<bool(double)>& progress);
+  /// Takes in what a file holds, as a snapshot of that name, which must be free.
+  SnapshotPtr adopt(SnapshotFile file);
   SnapshotStore& snapshots() { return snapshots_; }
 
   const Recording& recording() const { return recording_; }

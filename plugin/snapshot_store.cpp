@@ -21,8 +21,13 @@ bool answers_to(const SnapshotPtr& snapshot, std::string_view word) {
 
 }  // namespace
 
+bool SnapshotStore::is_name(std::string_view word) {
+  return !is_number(word) && word != "now" && word != "all" && !parse_key(word) && !word.empty() &&
+         !word.starts_with('-');
+}
+
 Result<void> SnapshotStore::check_name(std::string_view name) const {
-  if (is_number(name) || name == "now" || name == "all" || parse_key(name) || name.empty() || name.starts_with('-')) {
+  if (!is_name(name)) {
     return fail(Code::usage,
                 fmt::format("'{}' cannot name a snapshot; numbers, keys, 'now' and 'all' have a meaning of "
                             "their own",

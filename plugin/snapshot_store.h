@@ -17,8 +17,9 @@ using SnapshotPtr = std::shared_ptr<const Snapshot>;
 /// The snapshots of a session, by number and by name. Numbers begin with 1 and are never given twice.
 class SnapshotStore {
  public:
-  /// Whether a snapshot may be called so. Code::usage: a word that means something else (a number, a key, `now`,
-  /// `all`), or a name that is taken.
+  /// Whether a word has no meaning of its own (a number, a key, `now`, `all`), so that it can name a snapshot.
+  static bool is_name(std::string_view word);
+  /// Whether a snapshot may be called so. Code::usage: a word that is_name denies, or a name that is taken.
   Result<void> check_name(std::string_view name) const;
   /// Numbers `snapshot`, and names it by its number where it has no name.
   SnapshotPtr add(Snapshot snapshot);

@@ -804,6 +804,8 @@ TEST_CASE("help lists the commands, and explains each", "[unit]") {
         "memsnap filter      Choose which blocks tables show, by the file they come from.\n"
         "memsnap hide        Choose which frames are never a call site.\n"
         "memsnap check       Fail where memory grew between two snapshots.\n"
+        "memsnap save        Save a snapshot to a file, for another session or for pprof.\n"
+        "memsnap load        Load a snapshot that was saved.\n"
         "memsnap help        Explain a command, or list them all.\n"
         "\n"
         "Type 'memsnap help COMMAND' for its arguments.\n");
@@ -824,7 +826,7 @@ TEST_CASE("a wrong command name is an error that names the commands", "[unit]") 
   Plugin memsnap;
   const std::string commands =
       " is no command; commands are start, stop, status, clear, reset-peak, take, list, delete, stats, diff, "
-      "traceback, filter, hide, check, help";
+      "traceback, filter, hide, check, save, load, help";
   CHECK(memsnap("snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("help snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("sta") == "memsnap: 'sta'" + commands);
@@ -838,6 +840,58 @@ TEST_CASE("a word with blanks in it is one word", "[unit]") {
         "Snapshot #1 'before the loop': size=21.0 KiB, count=3, average=7167 B\n");
   CHECK(memsnap.run({"filter", "exclude", "*operator new(unsigned long)"}).empty());
   CHECK(memsnap("filter list") == "exclude *operator new(unsigned long)\n");
+}
+
+TEST_CASE("what is saved is loaded in a session without a program, and reads the same", "[unit]") {
+  const test::TemporaryFolder folder;
+  const auto file = folder.write("after.pb.gz", "");
+  Traced memsnap;
+  memsnap("take before");
+  memsnap.allocate(FakeProgram::leak, 30000, 0x9000);
+  const auto taken = memsnap("take after");
+  CHECK(memsnap("save " + file).starts_with("memsnap: saved 'after' to " + file + ", "));
+  CHECK(memsnap("save " + file + "2 1").starts_with("memsnap: saved 'before' to "));
+  CHECK(memsnap("save " + file + "3 now").starts_with("memsnap: saved 'now' to "));
+  Plugin other;
+  CHECK(other("load " + file + "2").starts_with("Snapshot #1 'before': size=21.0 KiB, count=3"));
+  CHECK(other("load " + file) == taken);
+  CHECK(other("list") == memsnap("list"));
+  CHECK(other("list --json") == memsnap("list --json"));
+  for (const std::string words : {"stats", "stats traceback --all", "stats thread --json", "diff before after"}) {
+    CHECK(other(words) == memsnap(words));
+    CHECK(other("traceback 1 --all") == memsnap("traceback 1 --all"));
+  }
+  // `now` is none there, so it is called by its number, as a snapshot that never had a name.
+  CHECK(other("load " + file + "3").starts_with("Snapshot #3 '3': size=50.3 KiB"));
+  CHECK(other("load " + file + " again").starts_with("Snapshot #4 'again': size=50.3 KiB"));
+  CHECK(other("diff traceback after again") ==
+        "after -> again, by traceback\nTotal: size=50.3 KiB (+0 B), count=4 (+0)\n");
+  CHECK(other("delete after").empty());
+  CHECK(other("load " + file).starts_with("Snapshot #5 'after'"));
+}
+
+TEST_CASE("save and load say what is wrong, and nothing is changed", "[unit]") {
+  const test::TemporaryFolder folder;
+  const auto file = folder.write("after.pb.gz", "no profile");
+  Plugin memsnap;
+  CHECK(memsnap("save") == "memsnap: which file?; usage: memsnap save FILE [SNAP]");
+  CHECK(memsnap("load") == "memsnap: which file?; usage: memsnap load FILE [NAME]");
+  CHECK(memsnap("save a b c") == "memsnap: one word too many: 'c'; usage: memsnap save FILE [SNAP]");
+  CHECK(memsnap("save " + file) == "memsnap: no process; 'memsnap start' arms tracing for the next run");
+  CHECK(memsnap("save " + file + " befor") == "memsnap: no snapshot 'befor'; there are none, 'memsnap take' takes one");
+  CHECK(memsnap("load " + file) == "memsnap: cannot load '" + file + "': no gzipped pprof profile");
+  CHECK(memsnap("load " + file + " lineno").starts_with("memsnap: 'lineno' cannot name a snapshot; "));
+  CHECK(memsnap("load " + file + "2") == "memsnap: cannot read '" + file + "2': No such file or directory");
+  Traced traced;
+  traced("take after");
+  REQUIRE(traced("save " + file).starts_with("memsnap: saved 'after'"));
+  CHECK(traced("load " + file) ==
+        "memsnap: there is a snapshot 'after' already; 'memsnap delete after' forgets it, and 'memsnap load FILE NAME' "
+        "gives this one another name");
+  CHECK(traced("load " + file + " after") ==
+        "memsnap: there is a snapshot 'after' already; 'memsnap delete after' forgets it");
+  CHECK(traced.session.snapshots().all().size() == 1);
+  CHECK(traced("save " + file + "/x").ends_with("': Not a directory"));
 }
 
 TEST_CASE("words are completed by what may come there", "[unit]") {
@@ -855,6 +909,8 @@ TEST_CASE("words are completed by what may come there", "[unit]") {
   CHECK(completed({"stats", "lineno", ""}) == List{"before", "2", "now", "--limit", "--json", "--all", "--cumulative"});
   CHECK(completed({"diff", "lineno", "b"}) == List{"before"});
   CHECK(completed({"diff", "lineno", "before", "n"}) == List{"now"});
+  CHECK(completed({"save", ""}).empty());
+  CHECK(completed({"save", "x.pb.gz", "b"}) == List{"before"});
   CHECK(completed({"delete", "b"}) == List{"before"});
   CHECK(completed({"delete", "a"}) == List{"all"});
   CHECK(completed({"start", ""}) == List{"--engine"});

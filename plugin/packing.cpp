@@ -1,0 +1,254 @@
+#include "plugin/packing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace memsnap {
+namespace {
+
+class Packer {
+ public:
+  Packer(const Recording& recording, FrameSource& frames) : recording_(recording), frames_(frames) {
+    file_.domains = recording.domains.names();
+    file_.threads = recording.threads.names();
+  }
+
+  Result<SnapshotFile> pack(const Snapshot& snapshot, const std::function<bool(double)>& progress) {
+    file_.snapshot = snapshot;
+    merge_freed();
+    const auto all = static_cast<double>(snapshot.counts.size() + snapshot.freed.size());
+    std::size_t done = 0;
+    const auto goes_on = [&] {
+      constexpr std::size_t kStep = 64;
+      ++done;
+      return done % kStep != 0 || !progress || progress(static_cast<double>(done) / all);
+    };
+    for (auto& live : file_.snapshot.counts) {
+      live.origin.traceback = stack(live.origin.traceback);
+      if (!goes_on()) {
+        return fail(Code::interrupted, "interrupted");
+      }
+    }
+    for (auto& freed : file_.snapshot.freed) {
+      freed.traceback = stack(freed.traceback);
+      if (!goes_on()) {
+        return fail(Code::interrupted, "interrupted");
+      }
+    }
+    number_modules();
+    if (is_too_large()) {
+      return fail(Code::unsupported, fmt::format("snapshot '{}' is too large for a file", snapshot.name));
+    }
+    return std::move(file_);
+  }
+
+ private:
+  bool is_too_large() const {
+    std::size_t frames = 0;
+    for (const auto& place : file_.places) {
+      frames += place.frames.size();
+    }
+    std::size_t depth = 0;
+    for (const auto& stack : file_.stacks) {
+      depth += stack.places.size();
+    }
+    const auto counts = file_.snapshot.counts.size() + file_.snapshot.freed.size();
+    return std::max({counts, file_.places.size(), frames}) > SnapshotFile::kMostEntries ||
+           depth > SnapshotFile::kMostFrames;
+  }
+
+  void merge_freed() {
+    auto& all = file_.snapshot.freed;
+    const auto place = [](const FreedCount& freed) { return std::pair(freed.traceback, freed.domain); };
+    std::ranges::sort(all, {}, place);
+    std::size_t kept = 0;
+    for (const auto& each : all) {
+      if (kept > 0 && place(all[kept - 1]) == place(each)) {
+        all[kept - 1].allocated += each.allocated;
+        all[kept - 1].allocations += each.allocations;
+      } else {
+        all[kept++] = each;
+      }
+    }
+    all.resize(kept);
+  }
+
+  TracebackId stack(TracebackId id) {
+    const auto [entry, is_new] = stacks_.try_emplace(id, static_cast<std::uint32_t>(file_.stacks.size()));
+    if (is_new) {
+      const auto& traceback = recording_.tracebacks.get(id);
+      auto& stack = file_.stacks.emplace_back(SnapshotFile::Stack{{}, traceback.end, traceback.stopped_at});
+      for (const auto& frame : traceback.frames) {
+        stack.places.push_back(place(frame.pc));
+      }
+    }
+    return TracebackId{entry->second};
+  }
+
+  std::uint32_t place(const Pc& pc) {
+    const auto [entry, is_new] = places_.try_emplace(pc, static_cast<std::uint32_t>(file_.places.size()));
+    if (is_new) {
+      file_.places.push_back({SnapshotFile::kNoModule, frames_.frames(pc)});
+      modules_.push_back(pc.module);
+    }
+    return entry->second;
+  }
+
+  // In the order in which the session came to know them.
+  void number_modules() {
+    auto used = modules_;
+    std::ranges::sort(used);
+    const auto [end, last] = std::ranges::unique(used);
+    used.erase(end, last);
+    std::erase(used, ModuleId::none);
+    for (const auto id : used) {
+      file_.modules.push_back(recording_.modules.get(id));
+    }
+    for (std::size_t i = 0; i < modules_.size(); ++i) {
+      if (modules_[i] != ModuleId::none) {
+        file_.places[i].module = static_cast<std::uint32_t>(std::ranges::lower_bound(used, modules_[i]) - used.begin());
+      }
+    }
+  }
+
+  const Recording& recording_;
+  FrameSource& frames_;
+  SnapshotFile file_;
+  std::unordered_map<TracebackId, std::uint32_t> stacks_;
+  std::unordered_map<Pc, std::uint32_t> places_;
+  std::vector<ModuleId> modules_;  // by place
+};
+
+// Gives the places of a file their Pcs in the session.
+class PlaceFinder {
+ public:
+  PlaceFinder(SnapshotFile& file, Recording& recording, Symbolizer& symbolizer)
+      : file_(file), recording_(recording), symbolizer_(symbolizer), pcs_(file.places.size()) {}
+
+  std::vector<Pc> find() {
+    std::vector<std::vector<std::size_t>> by_module(file_.modules.size() + 1);
+    for (std::size_t i = 0; i < file_.places.size(); ++i) {
+      by_module[std::min<std::size_t>(file_.places[i].module, file_.modules.size())].push_back(i);
+    }
+    for (std::size_t i = 0; i < by_module.size(); ++i) {
+      choose_offsets(by_module[i]);
+      const auto id = i == file_.modules.size() ? without_module(by_module[i]) : module(file_.modules[i], by_module[i]);
+      for (const auto place : by_module[i]) {
+        pcs_[place].module = id;
+      }
+    }
+    for (std::size_t i = 0; i < pcs_.size(); ++i) {
+      symbolizer_.tell(pcs_[i], std::move(file_.places[i].frames));
+    }
+    return std::move(pcs_);
+  }
+
+ private:
+  // Places of one offset that mean different things, which only other programs' profiles have, get offsets that no
+  // code is at.
+  void choose_offsets(const std::vector<std::size_t>& places) {
+    constexpr std::uint64_t kMadeUp = std::uint64_t{1} << 63;
+    std::map<std::uint64_t, std::size_t> taken;
+    for (const auto place : places) {
+      const auto& frames = file_.places[place].frames;
+      auto offset = frames.front().offset;
+      auto [entry, is_new] = taken.try_emplace(offset, place);
+      while (!is_new && file_.places[entry->second].frames != frames) {
+        offset = kMadeUp + made_up_++;
+        std::tie(entry, is_new) = taken.try_emplace(offset, place);
+      }
+      pcs_[place].offset = offset;
+    }
+  }
+
+  ModuleId without_module(const std::vector<std::size_t>& places) {
+    return says_the_same(ModuleId::none, places) ? ModuleId::none : module({}, places);
+  }
+
+  ModuleId module(const Module& saved, const std::vector<std::size_t>& places) {
+    Module module{.path = saved.path, .build_id = saved.build_id, .debug_file = {}};
+    if (module.build_id.empty()) {
+      // Of another build, perhaps.
+      const auto id = recording_.modules.find(module);
+      if (id && says_the_same(*id, places)) {
+        return *id;
+      }
+      module.variant = 1;
+    }
+    auto id = recording_.modules.intern(module);
+    while (!is_free_for(id, places)) {
+      ++module.variant;
+      id = recording_.modules.intern(module);
+    }
+    return id;
+  }
+
+  bool says_the_same(ModuleId id, const std::vector<std::size_t>& places) {
+    return std::ranges::all_of(places, [&](std::size_t i) {
+      return symbolizer_.frames({id, pcs_[i].offset}) == file_.places[i].frames;
+    });
+  }
+
+  bool is_free_for(ModuleId id, const std::vector<std::size_t>& places) const {
+    return std::ranges::all_of(places, [&](std::size_t i) {
+      const auto* known = symbolizer_.known_frames({id, pcs_[i].offset});
+      return known == nullptr || *known == file_.places[i].frames;
+    });
+  }
+
+  SnapshotFile& file_;
+  Recording& recording_;
+  Symbolizer& symbolizer_;
+  std::vector<Pc> pcs_;  // by place
+  std::uint64_t made_up_ = 0;
+};
+
+}  // namespace
+
+Result<SnapshotFile> pack(const Snapshot& snapshot, const Recording& recording, FrameSource& frames,
+                          const std::function<bool(double)>& progress) {
+  return Packer(recording, frames).pack(snapshot, progress);
+}
+
+Snapshot unpack(SnapshotFile file, Recording& recording, Symbolizer& symbolizer) {
+  const auto pcs = PlaceFinder(file, recording, symbolizer).find();
+  std::vector<TracebackId> stacks;
+  stacks.reserve(file.stacks.size());
+  Traceback traceback;
+  for (const auto& stack : file.stacks) {
+    traceback.frames.clear();
+    for (const auto place : stack.places) {
+      traceback.frames.push_back({FrameKind::native, pcs[place]});
+    }
+    traceback.end = stack.end;
+    traceback.stopped_at = stack.stopped_at;
+    stacks.push_back(recording.tracebacks.intern(traceback));
+  }
+  const auto intern = [](auto& table, const std::vector<std::string>& names) {
+    std::vector<decltype(table.intern({}))> ids;
+    for (const auto& name : names) {
+      ids.push_back(table.intern(name));
+    }
+    return ids;
+  };
+  const auto domains = intern(recording.domains, file.domains);
+  const auto threads = intern(recording.threads, file.threads);
+  auto snapshot = std::move(file.snapshot);
+  for (auto& [origin, size, count, peak, allocated, allocations] : snapshot.counts) {
+    origin = {stacks[static_cast<std::size_t>(origin.traceback)], domains[static_cast<std::size_t>(origin.domain)],
+              threads[static_cast<std::size_t>(origin.thread)]};
+  }
+  for (auto& freed : snapshot.freed) {
+    freed.traceback = stacks[static_cast<std::size_t>(freed.traceback)];
+    freed.domain = domains[static_cast<std::size_t>(freed.domain)];
+  }
+  return snapshot;
+}
+
+}  // namespace memsnap
