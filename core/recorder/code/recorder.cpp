@@ -105,10 +105,15 @@ Sum add_up(Control& control) {
   }
 }
 
-[[gnu::always_inline]] inline void shrink_live(Control& control, ThreadState& state, std::uint64_t size) {
+// Before the books say that something is freed: afterwards a stop would show what is live without it, and the peak not
+// yet with it.
+[[gnu::always_inline]] inline void expect_shrink(Control& control) {
   if (__atomic_load_n(&control.grown, __ATOMIC_RELAXED) != 0) [[unlikely]] {
     look_at_peak(control);
   }
+}
+
+[[gnu::always_inline]] inline void shrink_live(const Control& control, ThreadState& state, std::uint64_t size) {
   const auto bytes = static_cast<std::int64_t>(size);
   state.live -= bytes;
   add_gain(control, state, -bytes);
@@ -166,6 +171,7 @@ bool is_current(const Control& control, const Shard& shard) {
 
 [[gnu::always_inline]] inline void free_block(Control& control, ThreadState& state, const Call& call,
                                               std::uint64_t address) {
+  expect_shrink(control);
   auto& shard = shard_of(control, address);
   if (!lock(control, shard, state.number)) [[unlikely]] {
     count_lost(control, &state, Reason::held);
@@ -202,6 +208,7 @@ bool is_current(const Control& control, const Shard& shard) {
 
 // A realloc of a block that gave none: size 0, and the C library takes that for a free.
 [[gnu::noinline]] void free_detached(Control& control, ThreadState& state) {
+  expect_shrink(control);
   const auto block = state.detached;
   auto* freed = freed_counters(control, state, block);
   if (freed == nullptr) {
@@ -290,6 +297,7 @@ void remember_walk(Control& control, ThreadState& state, const Call& call, std::
 [[gnu::noinline, gnu::no_caller_saved_registers]] BlockEntry* close_missed(Control& control, ThreadState& state,
                                                                            Shard& shard, BlockEntry* slot,
                                                                            std::uint64_t address) {
+  expect_shrink(control);
   const auto missed = *slot;
   auto* freed = freed_counters(control, state, missed);
   Entry entry(state, address, missed);
@@ -337,6 +345,9 @@ template <bool kReallocates>
     }
   }
   auto& origin = *origin_record(control, number);
+  if (has_old) {
+    expect_shrink(control);
+  }
   auto* freed = has_old ? freed_counters(control, state, old) : nullptr;
   if (has_old && freed == nullptr) {
     lose(control, state, Reason::no_memory, has_old);
