@@ -114,9 +114,15 @@ layout::Shard shard_of(Recorded& recorded, std::uint64_t address) {
   return recorded.read<layout::Shard>(shards + number * sizeof(layout::Shard));
 }
 
+// Whether a block at `address` makes a table grow that is neither so small that there is nothing to see nor so large
+// that a look at each instruction takes minutes.
 bool will_grow(Recorded& recorded, std::uint64_t address) {
   const auto shard = shard_of(recorded, address);
-  return shard.table != 0 && (shard.count + 1) * 4 > recorded.read<layout::BlockTable>(shard.table).capacity * 3;
+  if (shard.table == 0) {
+    return false;
+  }
+  const auto slots = recorded.read<layout::BlockTable>(shard.table).capacity;
+  return slots >= 500 && slots < 1000 && (shard.count + 1) * 4 > slots * 3;
 }
 
 TEST_CASE("a stop at any instruction while the table of blocks grows is before the call or after it", "[recorder]") {
