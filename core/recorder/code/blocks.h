@@ -108,6 +108,9 @@ inline void put(BlockEntry* slot, const BlockEntry& block) {
   slot->low = block.low;
 }
 
+/// How many of a table's slots may be taken before it grows.
+inline std::uint64_t most_entries(std::uint64_t slots) { return slots * 3 / 4; }
+
 /// Moves a shard's blocks to a table of `slots`, each once. False where there is no memory.
 inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
   const auto mapped = whole_pages(sizeof(BlockTable) + slots * sizeof(BlockEntry));
@@ -133,7 +136,7 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
   in_order();
   shard.table = table;
   shard.slots = head.capacity;
-  shard.most = head.capacity * 3 / 4;
+  shard.most = most_entries(head.capacity);
   shard.count = count;
   if (old != 0) {
     unmap(control, old, at<BlockTable>(old)->mapped);

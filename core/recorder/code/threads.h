@@ -72,7 +72,7 @@ inline void enter_child(Control& control, ThreadState& mine) {
     if (shard.lock != 0) {
       if (shard.table != 0 && shard.generation == control.generation) {
         shard.slots = capacity(shard);
-        shard.most = shard.slots * 3 / 4;
+        shard.most = most_entries(shard.slots);
         rebuild(control, shard, shard.slots);
       }
       shard.lock = 0;
