@@ -1,7 +1,6 @@
 #include "plugin/recorder/inferior_mappings.h"
 
 #include <algorithm>
-#include <span>
 
 namespace memsnap {
 namespace {
@@ -14,60 +13,64 @@ constexpr std::size_t kDataName = kCodeName + sizeof "memsnap code";
 
 }  // namespace
 
-Result<Address> InferiorMappings::map(std::size_t size, Protection protection, std::optional<Address> at) {
-  const auto call = [this](const SystemCall& what) { return debugger_.system_call(what); };
-  if (!names_) {
-    auto named = map_names();
-    if (!named) {
-      return named;
-    }
-  }
-  const bool is_code = protection == Protection::read_execute;
-  // Data in a file would be there twice: as the file's, and as the process' own.
-  auto mapped = is_code ? map_named_memory(call, size, protection, at, names_) : fail(Code::unsupported, "");
-  if (!mapped) {
-    mapped = map_memory(call, size, protection, at);
-    if (!mapped) {
-      return mapped;
-    }
-    name_memory(call, {*mapped, *mapped + size}, names_ + (is_code ? kCodeName : kDataName));
-  }
-  ranges_.push_back(AddressRange{*mapped, *mapped + size});
-  return mapped;
+bool may_run_in(Debugger& debugger, std::span<const AddressRange> ranges) {
+  return std::ranges::any_of(debugger.threads(), [&](OsThreadId thread) {
+    const auto pc = debugger.read_register(thread, Register::rip);
+    return !pc || std::ranges::any_of(ranges, [&](const AddressRange& range) { return range.contains({*pc}); });
+  });
 }
 
-// The kernel reads names in the process.
-Result<Address> InferiorMappings::map_names() {
-  const auto call = [this](const SystemCall& what) { return debugger_.system_call(what); };
-  const auto mapped = map_memory(call, kPage, Protection::read_write, std::nullopt);
+SystemCaller InferiorMappings::caller() {
+  return [this](const SystemCall& call) { return debugger_.system_call(call); };
+}
+
+Address InferiorMappings::keep(Address begin, std::size_t size) {
+  ranges_.push_back(AddressRange{begin, begin + size});
+  return begin;
+}
+
+Result<Address> InferiorMappings::map(std::size_t size, Protection protection, std::optional<Address> at) {
+  if (auto named = names_ ? Result<void>() : map_names(); !named) {
+    return std::unexpected(named.error());
+  }
+  // Data in a file would be there twice: as the file's, and as the process' own.
+  const bool is_code = protection == Protection::read_execute;
+  if (is_code) {
+    if (const auto mapped = map_named_memory(caller(), size, protection, at, names_)) {
+      return keep(*mapped, size);
+    }
+  }
+  const auto mapped = map_memory(caller(), size, protection, at);
   if (!mapped) {
     return mapped;
   }
-  ranges_.push_back(AddressRange{*mapped, *mapped + kPage});
+  name_memory(caller(), {*mapped, *mapped + size}, names_ + (is_code ? kCodeName : kDataName));
+  return keep(*mapped, size);
+}
+
+// The kernel reads names in the process.
+Result<void> InferiorMappings::map_names() {
+  const auto mapped = map_memory(caller(), kPage, Protection::read_write, std::nullopt);
+  if (!mapped) {
+    return std::unexpected(mapped.error());
+  }
+  keep(*mapped, kPage);
   if (auto written = debugger_.write(*mapped, std::as_bytes(std::span(kNames))); !written) {
-    return std::unexpected(written.error());
+    return written;
   }
   names_ = *mapped;
-  name_memory(call, ranges_.back(), names_ + kDataName);
-  return mapped;
+  name_memory(caller(), ranges_.back(), names_ + kDataName);
+  return {};
 }
 
-Result<void> InferiorMappings::unmap(AddressRange range) {
-  return unmap_memory([this](const SystemCall& what) { return debugger_.system_call(what); }, range);
-}
-
-bool InferiorMappings::may_be_in_use(OsThreadId thread) const {
-  const auto pc = debugger_.read_register(thread, Register::rip);
-  return !pc || std::ranges::any_of(ranges_, [&](const AddressRange& range) { return range.contains({*pc}); });
-}
+Result<void> InferiorMappings::unmap(AddressRange range) { return unmap_memory(caller(), range); }
 
 void InferiorMappings::unmap_all() {
-  if (std::ranges::any_of(debugger_.threads(), [this](OsThreadId thread) { return may_be_in_use(thread); })) {
+  if (may_run_in(debugger_, ranges_)) {
     return;
   }
-  const auto call = [this](const SystemCall& what) { return debugger_.system_call(what); };
   names_ = {};
-  std::erase_if(ranges_, [&](const AddressRange& range) { return unmap_memory(call, range).has_value(); });
+  std::erase_if(ranges_, [this](const AddressRange& range) { return unmap(range).has_value(); });
 }
 
 std::uint64_t InferiorMappings::bytes() const {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/address.h"
@@ -11,6 +12,9 @@
 #include "plugin/system_call.h"
 
 namespace memsnap {
+
+/// Whether a thread of the process is at an instruction in one of these ranges, or cannot be asked where it is.
+bool may_run_in(Debugger& debugger, std::span<const AddressRange> ranges);
 
 /// What is mapped in the inferior from here. /proc/PID/maps shows code as `/memfd:memsnap (deleted)`, and data, where
 /// the kernel can do that, as `[anon:memsnap data]`.
@@ -30,8 +34,9 @@ class InferiorMappings {
   std::uint64_t bytes() const;
 
  private:
-  Result<Address> map_names();
-  bool may_be_in_use(OsThreadId thread) const;
+  SystemCaller caller();
+  Address keep(Address begin, std::size_t size);
+  Result<void> map_names();
 
   Debugger& debugger_;
   std::vector<AddressRange> ranges_;

@@ -166,12 +166,8 @@ void Installation::remove_all() {
 
 void Installation::forget_blocks() {
   const AddressRange code{addresses_.code, addresses_.code_end};
-  const auto may_be_inside = [&](OsThreadId thread) {
-    const auto pc = debugger_.read_register(thread, Register::rip);
-    return !pc || code.contains({*pc});
-  };
   const auto reader = RecorderReader::open(debugger_.memory(), addresses_.control);
-  if (!reader || std::ranges::any_of(debugger_.threads(), may_be_inside)) {
+  if (!reader || may_run_in(debugger_, std::span(&code, 1))) {
     return;
   }
   const auto tables = reader->idle_block_tables();
@@ -183,8 +179,8 @@ void Installation::forget_blocks() {
     // From here on it is empty, whoever comes by.
     const layout::Shard empty{};
     constexpr auto kFrom = offsetof(layout::Shard, table);
-    const auto bytes = std::as_bytes(std::span(&empty, 1)).subspan(kFrom, offsetof(layout::Shard, most) + 8 - kFrom);
-    if (!debugger_.write(shard + kFrom, bytes) || !mappings_.unmap(table)) {
+    if (!debugger_.write(shard + kFrom, std::as_bytes(std::span(&empty, 1)).subspan(kFrom)) ||
+        !mappings_.unmap(table)) {
       break;
     }
     mapped -= table.end - table.begin;
