@@ -82,8 +82,8 @@ Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
 
 Result<void> RecorderEngine::begin() {
   auto found = installation_->find(modules_, known_control_);
-  if (!found) {
-    if (const auto control = installation_->stopped_control()) {
+  if (!found && !settings_.from_process_start) {
+    if (const auto control = find_stopped_control(debugger_)) {
       found = installation_->find(modules_, *control);
     }
   }

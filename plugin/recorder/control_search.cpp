@@ -1,10 +1,12 @@
 #include "plugin/recorder/control_search.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <vector>
 
+#include "core/recorder/image.h"
 #include "core/recorder/layout.h"
 #include "plugin/progress.h"
 
@@ -58,6 +60,26 @@ Result<Address> find_control(Debugger& debugger) {
     done += range.end - range.begin;
   }
   return fail(Code::not_found, "no recorder in this process");
+}
+
+std::optional<Address> find_stopped_control(Debugger& debugger) {
+  const auto image = recorder_image();
+  if (!image) {
+    return std::nullopt;
+  }
+  constexpr std::size_t kTold = 256;  // no other code begins so
+  std::array<std::byte, kTold> begin{};
+  for (const auto& mapping : debugger.mappings()) {
+    Address control;
+    const bool is_it = mapping.end - mapping.begin >= image->bytes.size() &&
+                       debugger.memory().read(mapping.begin, begin) == kTold &&
+                       std::ranges::equal(begin, image->bytes.first(kTold));
+    if (is_it && debugger.memory().read(mapping.begin + image->control,
+                                        std::as_writable_bytes(std::span(&control.value, 1))) == sizeof control.value) {
+      return control ? std::optional(control) : std::nullopt;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace memsnap

@@ -188,26 +188,6 @@ void Installation::forget_blocks() {
   static_cast<void>(set(offsetof(layout::Control, mapped), mapped));
 }
 
-std::optional<Address> Installation::stopped_control() {
-  const auto image = recorder_image();
-  if (!image) {
-    return std::nullopt;
-  }
-  constexpr std::size_t kTold = 256;  // no other code begins so
-  std::array<std::byte, kTold> begin{};
-  for (const auto& mapping : debugger_.mappings()) {
-    Address control;
-    if (mapping.end - mapping.begin >= image->bytes.size() && debugger_.memory().read(mapping.begin, begin) == kTold &&
-        std::ranges::equal(begin, image->bytes.first(kTold)) &&
-        debugger_.memory().read(mapping.begin + image->control, std::as_writable_bytes(std::span(&control.value, 1))) ==
-            sizeof control.value &&
-        control) {
-      return control;
-    }
-  }
-  return std::nullopt;
-}
-
 Result<void> Installation::write_notes() {
   RecorderNotes notes{.addresses = addresses_,
                       .code_size = code_size_,

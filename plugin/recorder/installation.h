@@ -50,8 +50,6 @@ class Installation {
   void remove_all();
   /// Gives back what the live blocks took, after remove_all(); does without while a thread may be at it.
   void forget_blocks();
-  /// Where the Control of a recorder is that was stopped: it is still mapped, and nothing leads there.
-  std::optional<Address> stopped_control();
   /// For a process that is gone.
   void forget_breakpoints() { hooks_->forget_breakpoints(); }
 
