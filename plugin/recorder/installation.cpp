@@ -134,7 +134,6 @@ Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& n
   if (auto written = set(offsetof(layout::Control, modules_generation), ++modules_generation_); !written) {
     return written;
   }
-  row_notes_ = rows_.notes(names);
   for (const auto& module : modules.modules()) {
     if (auto hooked = hooks_->add_module(module, names.get(module.id), domains_); !hooked) {
       return hooked;
@@ -196,7 +195,7 @@ Result<void> Installation::write_notes() {
                       .areas = {},
                       .landings = hooks_->planner().landings(),
                       .arena = arena_.free(),
-                      .rows = row_notes_,
+                      .rows = rows_.notes(),
                       .room = notes_.end - notes_.begin,
                       .modules_generation = modules_generation_,
                       .mapped = mapped()};
@@ -332,7 +331,6 @@ Result<void> Installation::read_notes(Address control_address) {
     was_recording_ = was_recording_ || hook.in_place;
   }
   notes_ = {{control->notes}, {control->notes + std::max(notes->room, control->notes_size)}};
-  row_notes_ = notes->rows;
   rows_.adopt(std::move(notes->rows));
   hooks_->adopt(std::move(notes->hooks));
   return {};

@@ -100,8 +100,7 @@ class Installation {
   std::vector<std::string> domains_;
   std::uint64_t modules_generation_ = 0;
   std::uint64_t mapped_before_ = 0;  // by an earlier debugger
-  RowNotes row_notes_;
-  AddressRange notes_;  // the memory that they are written to
+  AddressRange notes_;               // the memory that they are written to
   bool may_have_missed_hooks_ = false;
   bool was_recording_ = false;
   std::vector<std::string> unwatched_;

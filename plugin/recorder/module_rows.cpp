@@ -6,16 +6,11 @@
 
 namespace memsnap {
 
-Result<const UploadedRows*> ModuleRows::upload(ModuleId id, const ModuleTable& names) {
-  if (const auto known = uploaded_.find(id); known != uploaded_.end()) {
-    return &known->second;
-  }
+Result<const UploadedRows*> ModuleRows::upload(ModuleId id, const Module& module) {
   // The same file has the same rows, wherever it is mapped.
-  const auto& module = names.get(id);
-  for (const auto& [noted, rows] : known_.modules) {
-    if (noted.path == module.path && noted.build_id == module.build_id && !module.build_id.empty()) {
-      return &uploaded_.emplace(id, rows).first->second;
-    }
+  const std::pair key(module.path, module.build_id);
+  if (const auto known = uploaded_.modules.find(key); known != uploaded_.modules.end()) {
+    return &known->second;
   }
   UploadedRows uploaded;
   if (const auto* table = tables_.table(id); table != nullptr && table->size() > 0) {
@@ -31,13 +26,13 @@ Result<const UploadedRows*> ModuleRows::upload(ModuleId id, const ModuleTable& n
     uploaded = {image.first, *rows, *index, static_cast<std::uint32_t>(image.rows.size()),
                 static_cast<std::uint32_t>(image.index.size())};
   }
-  return &uploaded_.emplace(id, uploaded).first->second;
+  return &uploaded_.modules.emplace(key, uploaded).first->second;
 }
 
 Result<Address> ModuleRows::update(const ModuleMap& modules, const ModuleTable& names) {
   std::vector<layout::ModuleRows> all;
   for (const auto& module : modules.modules()) {
-    const auto uploaded = upload(module.id, names);
+    const auto uploaded = upload(module.id, names.get(module.id));
     if (!uploaded) {
       return std::unexpected(uploaded.error());
     }
@@ -49,8 +44,8 @@ Result<Address> ModuleRows::update(const ModuleMap& modules, const ModuleTable& 
   }
   std::ranges::sort(all, {}, &layout::ModuleRows::begin);
   const auto bytes = make_module_list(all);
-  auto& list = known_.lists.at(known_.next_list);
-  known_.next_list = 1 - known_.next_list;
+  auto& list = uploaded_.lists.at(uploaded_.next_list);
+  uploaded_.next_list = 1 - uploaded_.next_list;
   if (list.size < bytes.size()) {
     // Room for as many again, or a program that loads one module after the other would leave a trail of lists.
     const auto room = arena_.take(bytes.size() * 2);
@@ -65,20 +60,9 @@ Result<Address> ModuleRows::update(const ModuleMap& modules, const ModuleTable& 
   return list.address;
 }
 
-RowNotes ModuleRows::notes(const ModuleTable& names) const {
-  auto notes = known_;
-  for (const auto& [id, rows] : uploaded_) {
-    const auto& module = names.get(id);
-    const auto is_same = [&](const auto& noted) {
-      return noted.first.path == module.path && noted.first.build_id == module.build_id;
-    };
-    if (!module.build_id.empty() && std::ranges::none_of(notes.modules, is_same)) {
-      notes.modules.emplace_back(module, rows);
-    }
-  }
-  return notes;
+void ModuleRows::adopt(RowNotes notes) {
+  uploaded_ = std::move(notes);
+  std::erase_if(uploaded_.modules, [](const auto& each) { return each.first.second.empty(); });
 }
-
-void ModuleRows::adopt(RowNotes notes) { known_ = std::move(notes); }
 
 }  // namespace memsnap

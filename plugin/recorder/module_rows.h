@@ -3,10 +3,8 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <optional>
-#include <unordered_map>
+#include <string>
 #include <utility>
-#include <vector>
 
 #include "core/module.h"
 #include "core/recorder/row_image.h"
@@ -30,9 +28,9 @@ struct ModuleListRoom {
   std::size_t size = 0;
 };
 
-/// What is to be known of all that is uploaded by who goes on with it.
+/// All that is uploaded, as who goes on with it must know it.
 struct RowNotes {
-  std::vector<std::pair<Module, UploadedRows>> modules;
+  std::map<std::pair<std::string, std::string>, UploadedRows> modules;  ///< by path and build id
   std::array<ModuleListRoom, 2> lists;
   std::size_t next_list = 0;  ///< of `lists`, that is not in use
 };
@@ -47,18 +45,17 @@ class ModuleRows {
   /// this one stays as it is; the one before that is overwritten.
   Result<Address> update(const ModuleMap& modules, const ModuleTable& names);
 
-  RowNotes notes(const ModuleTable& names) const;
-  /// Goes on with what an earlier debugger uploaded.
+  const RowNotes& notes() const { return uploaded_; }
+  /// Goes on with what an earlier debugger uploaded, but for modules without a build id: those may be others by now.
   void adopt(RowNotes notes);
 
  private:
-  Result<const UploadedRows*> upload(ModuleId id, const ModuleTable& names);
+  Result<const UploadedRows*> upload(ModuleId id, const Module& module);
 
   Debugger& debugger_;
   InferiorArena& arena_;
   UnwindTables& tables_;
-  std::unordered_map<ModuleId, UploadedRows> uploaded_;
-  RowNotes known_;  // the modules are those that were adopted
+  RowNotes uploaded_;
 };
 
 }  // namespace memsnap

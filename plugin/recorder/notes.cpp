@@ -86,8 +86,8 @@ Json json_of(const RowNotes& notes) {
   }
   json["modules"] = Json::array();
   for (const auto& [module, rows] : notes.modules) {
-    json["modules"].push_back({module.path, module.build_id, rows.first, rows.rows.value, rows.index.value,
-                               rows.row_count, rows.index_count});
+    json["modules"].push_back(
+        {module.first, module.second, rows.first, rows.rows.value, rows.index.value, rows.row_count, rows.index_count});
   }
   return json;
 }
@@ -100,14 +100,12 @@ RowNotes rows_of(const Json& json) {
     notes.lists.at(i) = {{list.at(0).get<std::uint64_t>()}, list.at(1).get<std::size_t>()};
   }
   for (const auto& each : json.at("modules")) {
-    Module module;
-    module.path = each.at(0).get<std::string>();
-    module.build_id = each.at(1).get<std::string>();
-    notes.modules.emplace_back(std::move(module), UploadedRows{each.at(2).get<std::uint64_t>(),
-                                                               {each.at(3).get<std::uint64_t>()},
-                                                               {each.at(4).get<std::uint64_t>()},
-                                                               each.at(5).get<std::uint32_t>(),
-                                                               each.at(6).get<std::uint32_t>()});
+    notes.modules.emplace(std::pair(each.at(0).get<std::string>(), each.at(1).get<std::string>()),
+                          UploadedRows{each.at(2).get<std::uint64_t>(),
+                                       {each.at(3).get<std::uint64_t>()},
+                                       {each.at(4).get<std::uint64_t>()},
+                                       each.at(5).get<std::uint32_t>(),
+                                       each.at(6).get<std::uint32_t>()});
   }
   return notes;
 }
