@@ -111,7 +111,7 @@ std::pair<bool, py::object> measured(Measure measure) {
   }
 }
 
-std::optional<int> exit_status() { return the_plugin->session.exit_status(); }
+std::optional<int> take_exit_status() { return the_plugin->session.take_exit_status(); }
 
 std::vector<std::string> complete(const std::vector<std::string>& words) {
   try {
@@ -141,7 +141,7 @@ PYBIND11_MODULE(_memsnap, module) {
   module.def("commands", &commands);
   module.def("overview", &help_overview);
   module.def("run", &run);
-  module.def("exit_status", &exit_status);
+  module.def("take_exit_status", &take_exit_status);
   module.def("live_size", [] { return measured(&live_size); });
   module.def("live_count", [] { return measured(&live_count); });
   module.def("live_size_at", [](const std::string& site) {

@@ -40,7 +40,7 @@ def _register(gdb, bridge):
 
     def run(words):
         is_error, text = bridge.run(words)
-        status = bridge.exit_status()
+        status = bridge.take_exit_status()
         if status is not None:
             gdb.write(text.rstrip("\n") + "\n", gdb.STDERR if is_error else gdb.STDOUT)
             gdb.flush()

@@ -34,7 +34,6 @@ struct Plugin {
   /// Tells the session where the process it knew is gone. Returns whether it was.
   bool notice_process_end() {
     if (!debugger.process_changed()) {
-      debugger.follow_fork();
       return false;
     }
     session.on_process_gone();
@@ -129,11 +128,15 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
     auto* to = output ? stdout : stderr;
     std::fwrite(text.data(), 1, text.size(), to);
     std::fflush(to);
-    auto debugger = plugin_.debugger.sb_debugger();
-    lldb::SBCommandReturnObject ignored;
-    debugger.GetCommandInterpreter().HandleCommand("settings set auto-confirm true", ignored);
-    debugger.GetCommandInterpreter().HandleCommand(fmt::format("quit {}", status).c_str(), ignored);
-    result.SetStatus(lldb::eReturnStatusQuit);
+    auto interpreter = plugin_.debugger.sb_debugger().GetCommandInterpreter();
+    lldb::SBCommandReturnObject outcome;
+    interpreter.HandleCommand("settings set auto-confirm true", outcome);
+    interpreter.HandleCommand(fmt::format("quit {}", status).c_str(), outcome);
+    if (outcome.GetStatus() == lldb::eReturnStatusQuit) {
+      result.SetStatus(lldb::eReturnStatusQuit);
+    } else {
+      result.SetError("memsnap: this debugger cannot end with an exit status");
+    }
   }
 
   void execute(char** arguments, lldb::SBCommandReturnObject& result) {
@@ -152,8 +155,7 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
     if (!is_running && plugin_.session.tracing() != Tracing::armed) {
       plugin_.debugger.delete_removed();
     }
-    const auto status = plugin_.session.exit_status();
-    if (status) {
+    if (const auto status = plugin_.session.take_exit_status()) {
       leave(*status, output, result);
       return;
     }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/formats/snapshot_file.h"
@@ -64,13 +65,14 @@ class Session final : public DebuggerEvents {
   Result<SnapshotPtr> find_snapshot(std::string_view word);
   /// The latest snapshot, or `now` where there is none.
   Result<SnapshotPtr> latest_snapshot();
-  /// Asks for the debugger's end once the command is done, with this exit status.
-  void leave(int status) { exit_status_ = status; }
-  std::optional<int> exit_status() const { return exit_status_; }
   /// A snapshot with all that its tables need, for a file. Reads symbols: see pack.
   Result<SnapshotFile> pack(const Snapshot& snapshot, const std::function<bool(double)>& progress);
   /// Takes in what a file holds, as a snapshot of that name, which must be free.
   SnapshotPtr adopt(SnapshotFile file);
+  /// Asks for the debugger's end once the command is done, with this exit status.
+  void leave(int status) { exit_status_ = status; }
+  /// What was asked for, once: a debugger that does not end goes on.
+  std::optional<int> take_exit_status() { return std::exchange(exit_status_, std::nullopt); }
   SnapshotStore& snapshots() { return snapshots_; }
 
   const Recording& recording() const { return recording_; }
