@@ -67,28 +67,26 @@ bool LldbDebugger::process_changed() {
   const auto state = current.GetState();
   const bool is_alive = state != lldb::eStateExited && state != lldb::eStateDetached && state != lldb::eStateInvalid &&
                         state != lldb::eStateUnloaded;
-  return process_id_ != 0 && (!is_alive || current.GetUniqueID() != process_id_);
+  if (process_id_ != 0 && (!is_alive || current.GetUniqueID() != process_id_)) {
+    return true;
+  }
+  if (process_id_ != 0 && find_pid() != pid_) {
+    accept_process();
+  }
+  return false;
 }
 
 // LLDB 14 goes on with a child by its parent's number: its threads are the child's.
-lldb::pid_t LldbDebugger::find_pid() {
+pid_t LldbDebugger::find_pid() {
   auto current = process();
-  const auto known = current.GetProcessID();
+  const auto known = static_cast<pid_t>(current.GetProcessID());
   auto thread = current.GetThreadAtIndex(0);
   if (!local_ || !thread.IsValid()) {
     return known;
   }
   const auto group = local_relative(static_cast<pid_t>(thread.GetThreadID()), "Tgid");
-  const auto found = static_cast<lldb::pid_t>(group);
-  const bool is_child =
-      group != 0 && found != known && (found == pid_ || local_relative(group, "PPid") == static_cast<pid_t>(known));
-  return is_child ? found : known;
-}
-
-void LldbDebugger::follow_fork() {
-  if (process_id_ != 0 && find_pid() != pid_) {
-    accept_process();
-  }
+  const bool is_child = group != 0 && group != known && (group == pid_ || local_relative(group, "PPid") == known);
+  return is_child ? group : known;
 }
 
 void LldbDebugger::accept_process() {
@@ -96,24 +94,21 @@ void LldbDebugger::accept_process() {
   process_id_ =
       current.IsValid() && !is_core(current.GetTarget()) && state() != InferiorState::none ? current.GetUniqueID() : 0;
   pid_ = find_pid();
-  const auto pid = static_cast<pid_t>(pid_);
   // A remote process may have a number that stands for another one here.
   local_memory_.set_pid(0);
-  local_ = process_id_ != 0 && is_local_process(pid, *this);
-  local_memory_.set_pid(local_ ? pid : 0);
+  local_ = process_id_ != 0 && is_local_process(pid_, *this);
+  local_memory_.set_pid(local_ ? pid_ : 0);
 }
 
 bool LldbDebugger::was_launched() {
   if (process_id_ == 0) {
     accept_process();
   }
-  return local_ && tracing_parent(static_cast<pid_t>(pid_)) != 0;
+  return local_ && tracing_parent(pid_) != 0;
 }
 
 // By a server of its own, then, which LLDB has for every process that it runs.
-bool LldbDebugger::saw_start() {
-  return was_launched() && local_relative(tracing_parent(static_cast<pid_t>(pid_)), "PPid") == getpid();
-}
+bool LldbDebugger::saw_start() { return was_launched() && local_relative(tracing_parent(pid_), "PPid") == getpid(); }
 
 std::string LldbDebugger::program_instance() {
   if (is_core(target())) {
@@ -122,7 +117,7 @@ std::string LldbDebugger::program_instance() {
   if (process_id_ == 0) {
     accept_process();
   }
-  return local_ ? local_program_instance(static_cast<pid_t>(pid_), *this) : std::string();
+  return local_ ? local_program_instance(pid_, *this) : std::string();
 }
 
 std::vector<MappedModule> LldbDebugger::modules() {
@@ -134,7 +129,7 @@ std::vector<MappedModule> LldbDebugger::modules() {
   if (!local_) {
     return {};
   }
-  auto modules = local_modules_.read(static_cast<pid_t>(pid_));
+  auto modules = local_modules_.read(pid_);
   for (std::uint32_t i = 0; i < current.GetNumModules(); ++i) {
     auto module = current.GetModuleAtIndex(i);
     const auto path = path_of(module.GetFileSpec());

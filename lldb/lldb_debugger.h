@@ -64,18 +64,17 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   void show_progress(const std::string& line) override;
 
   /// Whether the process that was last seen is gone, or is another one by now. A handler for a process' end is not to
-  /// be had in the SB API without taking events from LLDB's own, so this is asked at every call.
+  /// be had in the SB API without taking events from LLDB's own, so this is asked at every call. A child that LLDB has
+  /// gone on with is no other process: from here on it is the one that is traced.
   bool process_changed();
   /// Takes the process there is now for the one that is traced.
   void accept_process();
-  /// The same where LLDB has gone on with a child of it.
-  void follow_fork();
   /// Deletes what was removed while a handler ran. Only while none does.
   void delete_removed();
   class Thread;
 
  private:
-  lldb::pid_t find_pid();
+  pid_t find_pid();
   /// A module's path and an address as its file counts: what stays when the process is another.
   using Place = std::pair<std::string, std::uint64_t>;
   struct Breakpoint {
@@ -109,7 +108,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   std::vector<Breakpoint> watches_;
   std::multimap<Place, Breakpoint> removed_;  // LLDB still has them
   std::uint32_t next_breakpoint_ = 0;
-  lldb::pid_t pid_ = 0;           // of the process that it was when it was accepted
+  pid_t pid_ = 0;                 // of the process that it was when it was accepted
   std::uint32_t process_id_ = 0;  // LLDB's own, unique among the processes of a session; 0 for none
   bool local_ = false;
   LocalMemory local_memory_;

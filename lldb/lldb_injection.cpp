@@ -19,7 +19,7 @@ pid_t LldbDebugger::local_pid() {
   if (process_id_ == 0) {
     accept_process();
   }
-  return local_ ? static_cast<pid_t>(pid_) : 0;
+  return local_ ? pid_ : 0;
 }
 
 std::string LldbDebugger::injection_obstacle() {
