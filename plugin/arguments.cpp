@@ -5,10 +5,10 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <numeric>
 #include <ranges>
 
+#include "core/formats/number.h"
 #include "core/formats/size.h"
 
 namespace memsnap {
@@ -30,6 +30,14 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
   return row.back();
 }
 
+std::uint32_t number_for(const std::string& option, const std::string& word) {
+  const auto number = parse_number<std::uint32_t>(word);
+  if (!number) {
+    throw CLI::ValidationError(fmt::format("'{}' is no number for {}", word, option));
+  }
+  return *number;
+}
+
 }  // namespace
 
 struct Arguments::Parser {
@@ -44,18 +52,14 @@ Arguments::Arguments(std::string_view command) : command_(command), parser_(std:
 Arguments::~Arguments() = default;
 
 void Arguments::flag(const std::string& name, bool& value) { parser_->app.add_flag(name, value); }
+void Arguments::option(const std::string& name, std::function<void(const std::string&)> take) {
+  parser_->app.add_option_function<std::string>(name, std::move(take))->take_last();
+}
 void Arguments::value(const std::string& name, std::uint32_t& value) {
-  parser_->app
-      .add_option_function<std::string>(
-          name,
-          [name, &value](const std::string& word) {
-            const auto number = parse_number(word);
-            if (!number) {
-              throw CLI::ValidationError(fmt::format("'{}' is no number for {}", word, name));
-            }
-            value = *number;
-          })
-      ->take_last();
+  option(name, [name, &value](const std::string& word) { value = number_for(name, word); });
+}
+void Arguments::value(const std::string& name, std::optional<std::uint32_t>& value) {
+  option(name, [name, &value](const std::string& word) { value = number_for(name, word); });
 }
 void Arguments::value(const std::string& name, std::string& value) {
   parser_->app.add_option(name, value)->take_last();
@@ -65,16 +69,12 @@ void Arguments::values(const std::string& name, std::vector<std::string>& values
   parser_->app.add_option(name, values)->allow_extra_args(false);
 }
 void Arguments::size(const std::string& name, std::optional<std::uint64_t>& value) {
-  parser_->app
-      .add_option_function<std::string>(
-          name,
-          [name, &value](const std::string& word) {
-            value = parse_size(word);
-            if (!value) {
-              throw CLI::ValidationError(fmt::format("'{}' is no size for {}; 10MiB is one", word, name));
-            }
-          })
-      ->take_last();
+  option(name, [name, &value](const std::string& word) {
+    value = parse_size(word);
+    if (!value) {
+      throw CLI::ValidationError(fmt::format("'{}' is no size for {}; 10MiB is one", word, name));
+    }
+  });
 }
 
 std::unexpected<Error> Arguments::wrong(std::string_view what) const {
@@ -104,15 +104,9 @@ Result<void> Arguments::parse(Words words) {
   return {};
 }
 
-std::optional<std::uint32_t> parse_number(std::string_view word) {
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
-  return error == std::errc() && end == word.data() + word.size() ? std::optional(number) : std::nullopt;
-}
-
 void set_pattern(Filter& filter, const std::string& word) {
   const auto colon = word.rfind(':');
-  const auto line = colon == std::string::npos ? std::nullopt : parse_number(word.substr(colon + 1));
+  const auto line = colon == std::string::npos ? std::nullopt : parse_number<std::uint32_t>(word.substr(colon + 1));
   if (line.value_or(0) > 0) {
     filter.pattern = word.substr(0, colon);
     filter.line = *line;

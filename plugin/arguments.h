@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,7 @@ class Arguments {
   void flag(const std::string& name, bool& value);
   /// Declares an option with a value (`--limit 5`, `--limit=5`).
   void value(const std::string& name, std::uint32_t& value);
+  void value(const std::string& name, std::optional<std::uint32_t>& value);
   void value(const std::string& name, std::string& value);
   /// Declares one that may come several times.
   void values(const std::string& name, std::vector<std::string>& values);
@@ -40,15 +42,14 @@ class Arguments {
   std::unexpected<Error> wrong(std::string_view what) const;
 
  private:
+  void option(const std::string& name, std::function<void(const std::string&)> take);
+
   struct Parser;  // CLI11's headers take seconds to compile; only arguments.cpp pays for them
   std::string_view command_;
   std::unique_ptr<Parser> parser_;
   std::size_t most_words_ = 0;
   std::vector<std::string> plain_;
 };
-
-/// `word` as a number in decimal, or nullopt.
-std::optional<std::uint32_t> parse_number(std::string_view word);
 
 /// Takes `PATTERN` or `PATTERN:LINE` for a filter; a colon that no number follows belongs to the pattern.
 void set_pattern(Filter& filter, const std::string& word);

@@ -17,8 +17,20 @@ constexpr int kGzipWindow = 15 + 16;  // zlib's way to ask for gzip
 constexpr int kMemoryLevel = 8;
 constexpr std::size_t kMostAtOnce = std::numeric_limits<uInt>::max();
 
-// zlib's interface is of a time without const.
-Bytef* input_of(std::string_view bytes) { return reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data())); }
+using Part = std::array<char, std::size_t{1} << 16>;
+
+// Gives a stream the next of `input` where it has used up what it had, and all of `part` for its output.
+void give(z_stream& stream, std::string_view& input, Part& part) {
+  if (stream.avail_in == 0) {
+    const auto chunk = input.substr(0, kMostAtOnce);
+    // zlib's interface is of a time without const.
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(chunk.data()));
+    stream.avail_in = static_cast<uInt>(chunk.size());
+    input.remove_prefix(chunk.size());
+  }
+  stream.next_out = reinterpret_cast<Bytef*>(part.data());
+  stream.avail_out = static_cast<uInt>(part.size());
+}
 
 struct Inflater {
   Inflater() {
@@ -42,17 +54,10 @@ std::string gzip(std::string_view bytes) {
     throw std::bad_alloc();
   }
   std::string file;
-  std::array<char, std::size_t{1} << 16> part{};
+  Part part{};
   int status = Z_OK;
   do {
-    if (stream.avail_in == 0) {
-      const auto chunk = bytes.substr(0, kMostAtOnce);
-      stream.next_in = input_of(chunk);
-      stream.avail_in = static_cast<uInt>(chunk.size());
-      bytes.remove_prefix(chunk.size());
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(part.data());
-    stream.avail_out = part.size();
+    give(stream, bytes, part);
     status = deflate(&stream, bytes.empty() ? Z_FINISH : Z_NO_FLUSH);
     file.append(part.data(), part.size() - stream.avail_out);
   } while (status == Z_OK);
@@ -68,16 +73,9 @@ Result<std::string> gunzip(std::string_view file, std::size_t limit) {
   Inflater inflater;
   auto& stream = inflater.stream;
   std::string bytes;
-  std::array<char, std::size_t{1} << 16> part{};
+  Part part{};
   while (true) {
-    if (stream.avail_in == 0) {
-      const auto chunk = file.substr(0, kMostAtOnce);
-      stream.next_in = input_of(chunk);
-      stream.avail_in = static_cast<uInt>(chunk.size());
-      file.remove_prefix(chunk.size());
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(part.data());
-    stream.avail_out = part.size();
+    give(stream, file, part);
     const auto status = inflate(&stream, Z_NO_FLUSH);
     const auto made = part.size() - stream.avail_out;
     if (made > limit - bytes.size()) {

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <system_error>
-
+#include "core/formats/number.h"
 #include "core/formats/pprof_profile.h"
 
 namespace memsnap::pprof {
@@ -15,12 +13,11 @@ constexpr std::uint32_t kFormat = 1;
 
 template <typename Number>
 Number to_number(std::string_view text) {
-  Number number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) {
+  const auto number = parse_number<Number>(text);
+  if (!number) {
     throw Malformed("a comment of memsnap's that makes no sense");
   }
-  return number;
+  return *number;
 }
 
 void read_fact(Facts& facts, std::string_view key, std::string_view value) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <protozero/pbf_message.hpp>
 #include <string>
 
@@ -61,38 +63,40 @@ bool read_numbers(pbf_message<Field>& message, std::vector<Number>& list) {
   return true;
 }
 
+// Which field holds which number of a message.
+template <typename Field, typename Message>
+struct Slot {
+  Field field;
+  std::uint64_t Message::*number;
+};
+
+template <typename Field, typename Message>
+bool read_number(pbf_message<Field>& from, Message& to, std::initializer_list<Slot<Field, Message>> slots) {
+  const auto* slot = std::ranges::find(slots, from.tag(), &Slot<Field, Message>::field);
+  if (slot == slots.end() || from.wire_type() != kNumber) {
+    return false;
+  }
+  to.*(slot->number) = from.get_uint64();
+  return true;
+}
+
+// A message of numbers only.
+template <typename Field, typename Message>
+Message read_message(protozero::data_view bytes, std::initializer_list<Slot<Field, Message>> slots) {
+  Message message;
+  for_each_field<Field>(bytes, [&](auto& from) { return read_number(from, message, slots); });
+  return message;
+}
+
 Profile::ValueType read_value_type(protozero::data_view bytes) {
-  Profile::ValueType type;
-  for_each_field<ValueTypeField>(bytes, [&](auto& message) {
-    switch (message.tag_and_type()) {
-      case tag_and_type(ValueTypeField::type, kNumber):
-        type.type = message.get_uint64();
-        return true;
-      case tag_and_type(ValueTypeField::unit, kNumber):
-        type.unit = message.get_uint64();
-        return true;
-      default:
-        return false;
-    }
-  });
-  return type;
+  using Type = Profile::ValueType;
+  return read_message<ValueTypeField, Type>(bytes,
+                                            {{ValueTypeField::type, &Type::type}, {ValueTypeField::unit, &Type::unit}});
 }
 
 Profile::Label read_label(protozero::data_view bytes) {
-  Profile::Label label;
-  for_each_field<LabelField>(bytes, [&](auto& message) {
-    switch (message.tag_and_type()) {
-      case tag_and_type(LabelField::key, kNumber):
-        label.key = message.get_uint64();
-        return true;
-      case tag_and_type(LabelField::text, kNumber):
-        label.text = message.get_uint64();
-        return true;
-      default:
-        return false;
-    }
-  });
-  return label;
+  using Label = Profile::Label;
+  return read_message<LabelField, Label>(bytes, {{LabelField::key, &Label::key}, {LabelField::text, &Label::text}});
 }
 
 Profile::Sample read_sample(protozero::data_view bytes, Profile& profile) {
@@ -120,93 +124,43 @@ Profile::Sample read_sample(protozero::data_view bytes, Profile& profile) {
 }
 
 Profile::Mapping read_mapping(protozero::data_view bytes) {
-  Profile::Mapping mapping;
-  for_each_field<MappingField>(bytes, [&](auto& message) {
-    switch (message.tag_and_type()) {
-      case tag_and_type(MappingField::id, kNumber):
-        mapping.id = message.get_uint64();
-        return true;
-      case tag_and_type(MappingField::memory_start, kNumber):
-        mapping.memory_start = message.get_uint64();
-        return true;
-      case tag_and_type(MappingField::file_offset, kNumber):
-        mapping.file_offset = message.get_uint64();
-        return true;
-      case tag_and_type(MappingField::filename, kNumber):
-        mapping.filename = message.get_uint64();
-        return true;
-      case tag_and_type(MappingField::build_id, kNumber):
-        mapping.build_id = message.get_uint64();
-        return true;
-      default:
-        return false;
-    }
-  });
-  return mapping;
+  using Mapping = Profile::Mapping;
+  return read_message<MappingField, Mapping>(bytes, {{MappingField::id, &Mapping::id},
+                                                     {MappingField::memory_start, &Mapping::memory_start},
+                                                     {MappingField::file_offset, &Mapping::file_offset},
+                                                     {MappingField::filename, &Mapping::filename},
+                                                     {MappingField::build_id, &Mapping::build_id}});
 }
 
 Profile::Line read_line(protozero::data_view bytes) {
-  Profile::Line line;
-  for_each_field<LineField>(bytes, [&](auto& message) {
-    switch (message.tag_and_type()) {
-      case tag_and_type(LineField::function_id, kNumber):
-        line.function = message.get_uint64();
-        return true;
-      case tag_and_type(LineField::line, kNumber):
-        line.line = message.get_uint64();
-        return true;
-      default:
-        return false;
-    }
-  });
-  return line;
+  using Line = Profile::Line;
+  return read_message<LineField, Line>(bytes,
+                                       {{LineField::function_id, &Line::function}, {LineField::line, &Line::line}});
 }
 
 Profile::Location read_location(protozero::data_view bytes, Profile& profile) {
-  Profile::Location location{.lines = {profile.lines.size()}};
+  using Location = Profile::Location;
+  Location location{.lines = {profile.lines.size()}};
   for_each_field<LocationField>(bytes, [&](auto& message) {
-    switch (message.tag_and_type()) {
-      case tag_and_type(LocationField::id, kNumber):
-        location.id = message.get_uint64();
-        return true;
-      case tag_and_type(LocationField::mapping_id, kNumber):
-        location.mapping = message.get_uint64();
-        return true;
-      case tag_and_type(LocationField::address, kNumber):
-        location.address = message.get_uint64();
-        return true;
-      case tag_and_type(LocationField::function_offset, kNumber):
-        location.function_offset = message.get_uint64();
-        return true;
-      case tag_and_type(LocationField::line, kBytes):
-        add(profile.lines, read_line(message.get_view()));
-        return true;
-      default:
-        return false;
+    if (message.tag_and_type() == tag_and_type(LocationField::line, kBytes)) {
+      add(profile.lines, read_line(message.get_view()));
+      return true;
     }
+    return read_number<LocationField, Location>(message, location,
+                                                {{LocationField::id, &Location::id},
+                                                 {LocationField::mapping_id, &Location::mapping},
+                                                 {LocationField::address, &Location::address},
+                                                 {LocationField::function_offset, &Location::function_offset}});
   });
   location.lines.count = profile.lines.size() - location.lines.begin;
   return location;
 }
 
 Profile::Function read_function(protozero::data_view bytes) {
-  Profile::Function function;
-  for_each_field<FunctionField>(bytes, [&](auto& message) {
-    switch (message.tag_and_type()) {
-      case tag_and_type(FunctionField::id, kNumber):
-        function.id = message.get_uint64();
-        return true;
-      case tag_and_type(FunctionField::name, kNumber):
-        function.name = message.get_uint64();
-        return true;
-      case tag_and_type(FunctionField::filename, kNumber):
-        function.filename = message.get_uint64();
-        return true;
-      default:
-        return false;
-    }
-  });
-  return function;
+  using Function = Profile::Function;
+  return read_message<FunctionField, Function>(bytes, {{FunctionField::id, &Function::id},
+                                                       {FunctionField::name, &Function::name},
+                                                       {FunctionField::filename, &Function::filename}});
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ namespace {
 
 struct CheckOptions {
   std::optional<std::uint64_t> max_growth;  // bytes
-  std::optional<std::uint64_t> max_blocks;
+  std::optional<std::uint32_t> max_blocks;
   std::vector<std::string> ignored;  // patterns of call sites
   std::uint32_t limit = 10;
 };
@@ -32,7 +32,7 @@ std::string verdict(const Table& table, const CheckOptions& options, bool holds)
     allowed = format_size_diff(static_cast<std::int64_t>(*options.max_growth));
   }
   if (options.max_blocks) {
-    allowed += (allowed.empty() ? "" : ", ") + blocks_text(static_cast<std::int64_t>(*options.max_blocks));
+    allowed += (allowed.empty() ? "" : ", ") + blocks_text(*options.max_blocks);
   }
   return fmt::format("check {}: {} -> {}, {}, {}; allowed: {}", holds ? "passed" : "failed", table.older, table.newer,
                      format_size_diff(table.total.size_diff), blocks_text(table.total.count_diff), allowed);
@@ -40,24 +40,15 @@ std::string verdict(const Table& table, const CheckOptions& options, bool holds)
 
 Result<CheckOptions> parse(Arguments& arguments, Words words) {
   CheckOptions options;
-  std::optional<std::uint32_t> blocks;
-  std::string block_word;
   arguments.allow_words(2);
   arguments.size("--max-growth", options.max_growth);
-  arguments.value("--max-blocks", block_word);
+  arguments.value("--max-blocks", options.max_blocks);
   arguments.values("--ignore", options.ignored);
   arguments.value("--limit", options.limit);
   bool leaves = false;
   arguments.flag("--exit", leaves);
   if (auto parsed = arguments.parse(words); !parsed) {
     return std::unexpected(parsed.error());
-  }
-  if (!block_word.empty()) {
-    blocks = parse_number(block_word);
-    if (!blocks) {
-      return arguments.wrong("'" + block_word + "' is no number for --max-blocks");
-    }
-    options.max_blocks = *blocks;
   }
   if (!options.max_growth && !options.max_blocks) {
     options.max_growth = 0;

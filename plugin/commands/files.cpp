@@ -10,17 +10,26 @@
 #include "plugin/progress.h"
 
 namespace memsnap::commands {
+namespace {
+
+// FILE and one word more, or none.
+Result<void> parse(Arguments& arguments, Words words) {
+  arguments.allow_words(2);
+  if (auto parsed = arguments.parse(words); !parsed) {
+    return parsed;
+  }
+  const auto& plain = arguments.words();
+  return plain.empty() || plain.front().empty() ? arguments.wrong("which file?") : Result<void>();
+}
+
+}  // namespace
 
 Result<std::string> save(Session& session, Words words) {
   Arguments arguments("save");
-  arguments.allow_words(2);
-  if (auto parsed = arguments.parse(words); !parsed) {
+  if (auto parsed = parse(arguments, words); !parsed) {
     return std::unexpected(parsed.error());
   }
   const auto& plain = arguments.words();
-  if (plain.empty() || plain.front().empty()) {
-    return arguments.wrong("which file?");
-  }
   const auto snapshot = plain.size() > 1 ? session.find_snapshot(plain[1]) : session.latest_snapshot();
   if (!snapshot) {
     return std::unexpected(snapshot.error());
@@ -39,14 +48,10 @@ Result<std::string> save(Session& session, Words words) {
 
 Result<std::string> load(Session& session, Words words) {
   Arguments arguments("load");
-  arguments.allow_words(2);
-  if (auto parsed = arguments.parse(words); !parsed) {
+  if (auto parsed = parse(arguments, words); !parsed) {
     return std::unexpected(parsed.error());
   }
   const auto& plain = arguments.words();
-  if (plain.empty() || plain.front().empty()) {
-    return arguments.wrong("which file?");
-  }
   if (plain.size() > 1) {
     if (auto free_to_use = session.snapshots().check_name(plain[1]); !free_to_use) {
       return std::unexpected(free_to_use.error());

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "core/formats/number.h"
 #include "core/formats/table.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/commands.h"
@@ -21,7 +22,7 @@ Result<std::string> traceback(Session& session, Words words) {
     return fail(Code::not_found, "no table yet; 'memsnap stats' or 'memsnap diff' prints one");
   }
   const auto word = arguments.words().empty() ? std::string("1") : arguments.words().front();
-  const std::size_t rank = parse_number(word).value_or(0);
+  const std::size_t rank = parse_number<std::uint32_t>(word).value_or(0);
   if (rank == 0) {
     return fail(Code::usage, fmt::format("'{}' is no row's number; rows are numbered from 1", word));
   }

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "core/formats/number.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/commands.h"
 
@@ -24,7 +25,7 @@ Result<std::string> start(Session& session, Words words) {
   if (!arguments.words().empty()) {
     const auto& word = arguments.words().front();
     constexpr std::uint32_t kMostFrames = 256;
-    options.frames = parse_number(word).value_or(0);
+    options.frames = parse_number<std::uint32_t>(word).value_or(0);
     if (options.frames < 1 || options.frames > kMostFrames) {
       return fail(Code::usage, fmt::format("'{}' is no number of frames; NFRAMES is 1 to {}", word, kMostFrames));
     }
