@@ -47,14 +47,16 @@ void guarded(Work work) {
   the_plugin->debugger.set_handles_event(was_handling);
 }
 
+// Whether GDB stops there.
 bool on_breakpoint(std::uint64_t address) {
-  guarded([address](Plugin& plugin) {
+  auto after = AfterHit::go_on;
+  guarded([address, &after](Plugin& plugin) {
     if (plugin.debugger.is_current_inferior()) {
       GdbDebugger::Thread thread(plugin.debugger, {address});
-      plugin.session.on_breakpoint({address}, thread);
+      after = plugin.session.on_breakpoint({address}, thread);
     }
   });
-  return false;
+  return after == AfterHit::stop;
 }
 
 void on_modules_changed() {

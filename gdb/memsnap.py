@@ -27,7 +27,7 @@ def _load_bridge():
 
 def _register(gdb, bridge):
     class HiddenBreakpoint(gdb.Breakpoint):
-        """A breakpoint that the user does not see, and that never stops."""
+        """A breakpoint that the user does not see."""
 
         def __init__(self, address):
             super().__init__("*%#x" % address, internal=True)

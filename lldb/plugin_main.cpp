@@ -57,7 +57,7 @@ Plugin* plugin_of(const LldbDebugger* debugger) {
   return nullptr;
 }
 
-void handle_hit(Plugin& plugin, const LldbDebugger::Hook& hook, lldb::SBThread& thread) {
+AfterHit handle_hit(Plugin& plugin, const LldbDebugger::Hook& hook, lldb::SBThread& thread) {
   // LLDB 14 forgets a breakpoint in the dynamic loader where the next run has it at the same address. A breakpoint of
   // the last run in the allocator is then what tells of the new process, and its first allocation is this very stop.
   const bool is_new_process = plugin.notice_process_end() || plugin.session.tracing() == Tracing::armed;
@@ -66,8 +66,9 @@ void handle_hit(Plugin& plugin, const LldbDebugger::Hook& hook, lldb::SBThread& 
   }
   if (hook.kind == LldbDebugger::Hook::Kind::address && !hook.is_dead) {
     LldbDebugger::Thread stopped(thread);
-    plugin.session.on_breakpoint(hook.address, stopped);
+    return plugin.session.on_breakpoint(hook.address, stopped);
   }
+  return AfterHit::go_on;
 }
 
 bool on_breakpoint(void* baton, lldb::SBProcess&, lldb::SBThread& thread, lldb::SBBreakpointLocation&) {
@@ -76,7 +77,9 @@ bool on_breakpoint(void* baton, lldb::SBProcess&, lldb::SBThread& thread, lldb::
     auto* plugin = plugin_of(hook.debugger);
     if (plugin != nullptr) {
       const std::scoped_lock lock(plugin->mutex);
-      handle_hit(*plugin, hook, thread);
+      if (handle_hit(*plugin, hook, thread) == AfterHit::stop) {
+        return true;
+      }
       // Where commands wait for the process, it is the thread that gives them which handles the events.
       return std::this_thread::get_id() != plugin->command_thread &&
              resume_in_callback(thread, LldbDebugger::kBreakpointName, hook.kind == LldbDebugger::Hook::Kind::modules);

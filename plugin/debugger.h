@@ -86,7 +86,8 @@ class Debugger {
   /// The inferior's memory. Valid for the debugger's life; reads fail while there is nothing to read.
   virtual MemoryReader& memory() = 0;
 
-  /// Sets a breakpoint that the user does not see and that never stops: each hit calls DebuggerEvents::on_breakpoint.
+  /// Sets a breakpoint that the user does not see: each hit calls DebuggerEvents::on_breakpoint, which says whether the
+  /// program stops there.
   /// May be called from a handler. Errors: Code::debugger with the debugger's own words.
   virtual Result<BreakpointId> set_breakpoint(Address address) = 0;
   /// Takes breakpoints out again. Ids that are gone already are nothing. Never called from on_breakpoint.
@@ -152,6 +153,12 @@ class Debugger {
 /// The modules mapped now. Those that are new get a number in `names`.
 ModuleMap map_modules(Debugger& debugger, ModuleTable& names);
 
+/// What becomes of a program that hit a breakpoint of memsnap's.
+enum class AfterHit : bool {
+  go_on,
+  stop,  ///< as at a breakpoint of the user's
+};
+
 /// What a debugger tells memsnap. Nothing here throws.
 ///
 /// The thread that it is about is stopped during each call. Not every debugger holds the others as well: one that runs,
@@ -161,7 +168,7 @@ class DebuggerEvents {
  public:
   virtual ~DebuggerEvents() = default;
   /// A thread is about to execute the instruction at `address`, where memsnap has a breakpoint.
-  virtual void on_breakpoint(Address address, StoppedThread& thread) = 0;
+  virtual AfterHit on_breakpoint(Address address, StoppedThread& thread) = 0;
   /// The user set, enabled, disabled or deleted breakpoints, and no thread has run since; or may have.
   virtual void on_breakpoints_changed() = 0;
   /// Modules came or went, or a process came to be (by run, attach or exec).

@@ -278,10 +278,11 @@ Result<void> Session::tell_engine() {
   return engine_->modules_changed(modules_);
 }
 
-void Session::on_breakpoint(Address address, StoppedThread& thread) {
+AfterHit Session::on_breakpoint(Address address, StoppedThread& thread) {
   if (engine_ && !process_is_gone_) {
     engine_->breakpoint_hit(address, thread);
   }
+  return AfterHit::go_on;
 }
 
 void Session::on_breakpoints_changed() {

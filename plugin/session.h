@@ -83,7 +83,7 @@ class Session final : public DebuggerEvents {
   Debugger& debugger() { return debugger_; }
   std::optional<Table>& last_table() { return last_table_; }
 
-  void on_breakpoint(Address address, StoppedThread& thread) override;
+  AfterHit on_breakpoint(Address address, StoppedThread& thread) override;
   void on_breakpoints_changed() override;
   void on_modules_changed() override;
   void on_process_gone() override;

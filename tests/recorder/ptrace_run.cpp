@@ -187,15 +187,18 @@ std::optional<Stop> PtraceDebugger::handle_trap(Tracee& thread) {
   current_ = tid;
   const bool is_memsnaps =
       std::ranges::any_of(breakpoints_, [&](const auto& entry) { return entry.second == address; });
+  auto after = AfterHit::go_on;
   if (is_memsnaps && events_ != nullptr) {
     ThreadAtBreakpoint at(thread);
-    events_->on_breakpoint(address, at);
+    after = events_->on_breakpoint(address, at);
   }
   if (loader_.contains(address)) {
     trap_loader();
     tell_modules_changed();
   }
-  return wanted_.contains(address) ? std::optional(Stop{Stop::Kind::reached, id_of(thread), address, 0}) : std::nullopt;
+  return after == AfterHit::stop || wanted_.contains(address)
+             ? std::optional(Stop{Stop::Kind::reached, id_of(thread), address, 0})
+             : std::nullopt;
 }
 
 void PtraceDebugger::handle_event(Tracee& thread, int event) {

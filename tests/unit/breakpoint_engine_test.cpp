@@ -16,7 +16,10 @@ constexpr std::uint64_t kOverflow = std::uint64_t{1} << 63;
 // The fake program with an engine at it, and a thread that is in main.
 struct Run {
   explicit Run(std::uint32_t frame_limit = 32) : engine(debugger, recording, entry_points, tables, frame_limit) {
-    debugger.on_breakpoint = [this](Address address, StoppedThread& which) { engine.breakpoint_hit(address, which); };
+    debugger.on_breakpoint = [this](Address address, StoppedThread& which) {
+      engine.breakpoint_hit(address, which);
+      return AfterHit::go_on;
+    };
     debugger.mapped = program.all();
     REQUIRE(load().has_value());
   }

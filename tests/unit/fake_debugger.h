@@ -104,10 +104,8 @@ class FakeDebugger final : public Debugger {
     return std::ranges::any_of(breakpoints, [address](const auto& entry) { return entry.second.value == address; });
   }
   /// `thread` is about to execute `address`: calls on_breakpoint where there is one.
-  void reach(std::uint64_t address, StoppedThread& thread) {
-    if (has_breakpoint(address)) {
-      on_breakpoint({address}, thread);
-    }
+  AfterHit reach(std::uint64_t address, StoppedThread& thread) {
+    return has_breakpoint(address) ? on_breakpoint({address}, thread) : AfterHit::go_on;
   }
 
   InferiorState inferior = InferiorState::none;
@@ -132,7 +130,7 @@ class FakeDebugger final : public Debugger {
   bool ctrl_c = false;
   std::vector<std::string> progress;
   std::string told;
-  std::function<void(Address, StoppedThread&)> on_breakpoint;
+  std::function<AfterHit(Address, StoppedThread&)> on_breakpoint;
   std::uint32_t last_id = 0;
 };
 

@@ -25,7 +25,9 @@ constexpr std::string_view kWhy =
 struct Plugin {
   Plugin() {
     debugger.obstacle = "nothing runs here";
-    debugger.on_breakpoint = [this](Address address, StoppedThread& which) { session.on_breakpoint(address, which); };
+    debugger.on_breakpoint = [this](Address address, StoppedThread& which) {
+      return session.on_breakpoint(address, which);
+    };
   }
 
   // What the user reads: the output, or the error as the adapters print it.
