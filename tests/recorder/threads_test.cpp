@@ -68,5 +68,15 @@ TEST_CASE("two thousand threads of a static program take the memory of one", "[r
   check_threads("threads_in_row_static", "own");
 }
 
+TEST_CASE("the peak counts threads that came after it was looked at last", "[recorder]") {
+  Recorded recorded;
+  recorded.launch("late_threads");
+  const auto thread = recorded.run_to("checkpoint");
+  const auto peak = recorded.argument(thread, 0);
+  CHECK(recorded.totals().peak >= peak);
+  CHECK(recorded.totals().peak < peak + 10000);  // what the C library has for its threads
+  recorded.run_to_end();
+}
+
 }  // namespace
 }  // namespace memsnap::test

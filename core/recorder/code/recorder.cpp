@@ -3,6 +3,7 @@
 
 #include "core/recorder/code/call.h"
 #include "core/recorder/code/filters.h"
+#include "core/recorder/code/live_sum.h"
 #include "core/recorder/code/origins.h"
 
 namespace memsnap::recorder {
@@ -53,70 +54,6 @@ class Entry {
 inline void add(Counters* counters, const Counters& values, std::uint64_t bytes) {
   counters->count = values.count + 1;
   counters->bytes = values.bytes + bytes;
-}
-
-struct Sum {
-  std::int64_t live = 0;
-  std::int64_t threads = 0;
-};
-
-// What all threads have, taken for the peak where that is more.
-Sum add_up(Control& control) {
-  Sum sum;
-  for (auto next = __atomic_load_n(&control.threads, __ATOMIC_ACQUIRE); next != 0;) {
-    const auto& state = *at<const ThreadState>(next);
-    sum.live += __atomic_load_n(&state.live, __ATOMIC_RELAXED);
-    ++sum.threads;
-    next = state.next;
-  }
-  auto peak = __atomic_load_n(&control.peak, __ATOMIC_RELAXED);
-  while (sum.live > peak &&
-         !__atomic_compare_exchange_n(&control.peak, &peak, sum.live, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-  }
-  return sum;
-}
-
-// The peak is what is live just before something is freed, if that is more than ever. To add up what all threads have
-// takes a look at each, so that is done only where it can be more: what no thread has gained by its share of what is
-// missing to the peak cannot be. Nobody takes anything off until one has looked; what others allocate meanwhile is seen
-// the second time.
-[[gnu::noinline, gnu::no_caller_saved_registers]] void look_at_peak(Control& control) {
-  add_up(control);
-  __atomic_store_n(&control.grown, 0, __ATOMIC_SEQ_CST);
-  const auto sum = add_up(control);
-  const auto missing = __atomic_load_n(&control.peak, __ATOMIC_RELAXED) - sum.live;
-  __atomic_store_n(&control.allowance, missing > 0 && sum.threads > 0 ? missing / sum.threads : 0, __ATOMIC_RELAXED);
-  __atomic_fetch_add(&control.looks, 1, __ATOMIC_RELEASE);
-}
-
-[[gnu::always_inline]] inline void add_gain(const Control& control, ThreadState& state, std::int64_t bytes) {
-  const auto looks = __atomic_load_n(&control.looks, __ATOMIC_ACQUIRE);
-  state.gain = (looks == state.looks ? state.gain : 0) + bytes;
-  state.looks = looks;
-}
-
-[[gnu::always_inline]] inline void grow_live(Control& control, ThreadState& state, std::uint64_t size) {
-  const auto bytes = static_cast<std::int64_t>(size);
-  state.live += bytes;
-  add_gain(control, state, bytes);
-  if (state.gain > __atomic_load_n(&control.allowance, __ATOMIC_RELAXED) &&
-      __atomic_load_n(&control.grown, __ATOMIC_RELAXED) == 0) [[unlikely]] {
-    __atomic_store_n(&control.grown, 1, __ATOMIC_RELAXED);
-  }
-}
-
-// Before the books say that something is freed: afterwards a stop would show what is live without it, and the peak not
-// yet with it.
-[[gnu::always_inline]] inline void expect_shrink(Control& control) {
-  if (__atomic_load_n(&control.grown, __ATOMIC_RELAXED) != 0) [[unlikely]] {
-    look_at_peak(control);
-  }
-}
-
-[[gnu::always_inline]] inline void shrink_live(const Control& control, ThreadState& state, std::uint64_t size) {
-  const auto bytes = static_cast<std::int64_t>(size);
-  state.live -= bytes;
-  add_gain(control, state, -bytes);
 }
 
 // Of a block that another thread allocated; nullptr where there is no memory.

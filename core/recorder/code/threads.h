@@ -199,7 +199,7 @@ inline std::uint32_t tid_of(const Control& control, std::uint64_t pointer) {
   }
   auto& state = *at<ThreadState>(address);
   state.thread_pointer = pointer;
-  state.number = __atomic_add_fetch(&control.thread_count, 1, __ATOMIC_RELAXED);
+  state.number = __atomic_add_fetch(&control.thread_count, 1, __ATOMIC_SEQ_CST);
   state.index = __atomic_add_fetch(&control.thread_index, 1, __ATOMIC_RELAXED);
   state.tid = tid_of(control, pointer);
   if (state.tid == 0) {
@@ -214,6 +214,8 @@ inline std::uint32_t tid_of(const Control& control, std::uint64_t pointer) {
   do {
     state.next = first;
   } while (!__atomic_compare_exchange_n(&control.threads, &first, address, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+  // What the others may gain together with this one is less than they were told: see live_sum.h.
+  __atomic_store_n(&control.grown, 1, __ATOMIC_SEQ_CST);
   __atomic_store_n(&slot.state, address, __ATOMIC_RELEASE);
   return &state;
 }
