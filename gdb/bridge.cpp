@@ -150,6 +150,7 @@ PYBIND11_MODULE(_memsnap, module) {
     return measured([&site](Session& session) { return live_size_at(session, site); });
   });
   module.def("complete", &complete);
+  module.def("take_frame_to_show", [] { return the_plugin->debugger.take_frame_to_show(); });
   module.def("on_breakpoint", &on_breakpoint);
   module.def("on_breakpoints_changed", &on_breakpoints_changed);
   module.def("on_modules_changed", &on_modules_changed);

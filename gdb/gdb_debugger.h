@@ -64,6 +64,9 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   /// Whether symbols are being added or taken away by us: GDB tells of a new module then, which is none.
   bool is_changing_symbols() const { return is_changing_symbols_; }
 
+  /// The frame that a handler chose for the stop it asked for, once.
+  std::optional<std::size_t> take_frame_to_show() { return std::exchange(frame_to_show_, std::nullopt); }
+
   /// The thread that GDB handles a breakpoint of at `address`.
   class Thread;
 
@@ -96,6 +99,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   pybind11::object breakpoint_class_;
   std::unordered_map<BreakpointId, pybind11::object> breakpoints_;
   std::uint32_t next_breakpoint_ = 0;
+  std::optional<std::size_t> frame_to_show_;
   int inferior_number_ = 0;
   int pid_ = 0;
   bool native_ = false;  // GDB traces it itself
@@ -116,6 +120,7 @@ class GdbDebugger::Thread final : public StoppedThread {
   OsThreadId id() override { return id_; }
   std::optional<std::uint64_t> read(Register which) override;
   std::vector<Address> unwind(std::size_t limit) override;
+  void select_frame(std::size_t index) override { debugger_.frame_to_show_ = index; }
 
  private:
   void read_natively(Address breakpoint);

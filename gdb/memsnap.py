@@ -4,6 +4,7 @@ Load it with 'source PATH/memsnap.py', then type 'memsnap help'.
 """
 
 import os
+import re
 import sys
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
@@ -25,7 +26,19 @@ def _load_bridge():
     raise gdb.GdbError("memsnap: its native part, _memsnap.so, is in none of: " + ", ".join(places))
 
 
+def _has_front_end():
+    """Whether GDB was started to be spoken to by a program."""
+    try:
+        with open("/proc/self/cmdline", encoding="utf-8", errors="replace") as file:
+            words = file.read().split("\0")
+    except OSError:
+        return False
+    return any(re.match(r"--?i(nterpreter)?(=(mi|dap)|$)", word) for word in words)
+
+
 def _register(gdb, bridge):
+    has_front_end = _has_front_end()
+
     class HiddenBreakpoint(gdb.Breakpoint):
         """A breakpoint that the user does not see."""
 
@@ -34,7 +47,10 @@ def _register(gdb, bridge):
             self.address = address
 
         def stop(self):
-            return bridge.on_breakpoint(self.address)
+            stops = bridge.on_breakpoint(self.address)
+            # GDB would name it by its number, which is negative. A front-end wants to be told why, all the same.
+            self.silent = stops and not has_front_end
+            return stops
 
     bridge.connect(gdb, HiddenBreakpoint)
 
@@ -120,6 +136,12 @@ def _register(gdb, bridge):
 
     for event in (gdb.events.breakpoint_created, gdb.events.breakpoint_modified, gdb.events.breakpoint_deleted):
         event.connect(breakpoint_changed)
+    def show_frame(event):
+        frame = bridge.take_frame_to_show()
+        if frame is not None:
+            gdb.execute("frame %d" % frame)
+
+    gdb.events.stop.connect(show_frame)
     gdb.events.exited.connect(lambda event: bridge.on_process_gone(event.inferior.num))
 
 
@@ -130,7 +152,7 @@ if __name__ == "__main__":
         import memsnap  # noqa: F401
     finally:
         sys.path.remove(_HERE)
-        del _HERE, _load_bridge, _register
+        del _HERE, _has_front_end, _load_bridge, _register
 else:
     import gdb
 

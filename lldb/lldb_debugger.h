@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "lldb/stop_frame.h"
 #include "plugin/debugger.h"
 #include "plugin/local_process.h"
 
@@ -71,6 +72,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   void accept_process();
   /// Deletes what was removed while a handler ran. Only while none does.
   void delete_removed();
+  StopFrame& stop_frame() { return stop_frame_; }
   class Thread;
 
  private:
@@ -111,6 +113,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   pid_t pid_ = 0;                 // of the process that it was when it was accepted
   std::uint32_t process_id_ = 0;  // LLDB's own, unique among the processes of a session; 0 for none
   bool local_ = false;
+  StopFrame stop_frame_;
   LocalMemory local_memory_;
   LocalModules local_modules_;
   std::vector<lldb::SBModule> symbol_modules_;
@@ -122,14 +125,17 @@ std::string path_of(lldb::SBFileSpec file);
 /// One stop at a breakpoint of ours.
 class LldbDebugger::Thread final : public StoppedThread {
  public:
-  explicit Thread(lldb::SBThread& thread) : thread_(thread), frame_(thread.GetFrameAtIndex(0)) {}
+  Thread(lldb::SBThread& thread, StopFrame& stop_frame)
+      : thread_(thread), frame_(thread.GetFrameAtIndex(0)), stop_frame_(stop_frame) {}
   OsThreadId id() override { return OsThreadId{thread_.GetThreadID()}; }
   std::optional<std::uint64_t> read(Register which) override;
   std::vector<Address> unwind(std::size_t limit) override;
+  void select_frame(std::size_t index) override { stop_frame_.choose(thread_, static_cast<std::uint32_t>(index)); }
 
  private:
   lldb::SBThread& thread_;
   lldb::SBFrame frame_;
+  StopFrame& stop_frame_;
 };
 
 }  // namespace memsnap

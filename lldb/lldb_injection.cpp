@@ -125,7 +125,7 @@ std::vector<OsThreadId> LldbDebugger::threads() {
 
 std::optional<std::uint64_t> LldbDebugger::read_register(OsThreadId thread, Register which) {
   auto found = process().GetThreadByID(static_cast<lldb::tid_t>(thread));
-  return found.IsValid() ? Thread(found).read(which) : std::nullopt;
+  return found.IsValid() ? Thread(found, stop_frame_).read(which) : std::nullopt;
 }
 
 std::optional<Address> LldbDebugger::thread_pointer(OsThreadId thread) {

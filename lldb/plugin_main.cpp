@@ -65,7 +65,7 @@ AfterHit handle_hit(Plugin& plugin, const LldbDebugger::Hook& hook, lldb::SBThre
     plugin.session.on_modules_changed();
   }
   if (hook.kind == LldbDebugger::Hook::Kind::address && !hook.is_dead) {
-    LldbDebugger::Thread stopped(thread);
+    LldbDebugger::Thread stopped(thread, plugin.debugger.stop_frame());
     return plugin.session.on_breakpoint(hook.address, stopped);
   }
   return AfterHit::go_on;
@@ -100,6 +100,7 @@ bool before_resuming(void* baton, const char**) {
   try {
     auto& plugin = *static_cast<Plugin*>(baton);
     const std::scoped_lock lock(plugin.mutex);
+    plugin.debugger.stop_frame().forget();
     if (plugin.debugger.state() == InferiorState::stopped && !plugin.debugger.process_changed()) {
       plugin.session.on_breakpoints_changed();
     }
@@ -107,6 +108,14 @@ bool before_resuming(void* baton, const char**) {
     // The command is the user's, and goes on.
   }
   return false;
+}
+
+bool on_frame_select(void* baton, const char**) {
+  try {
+    return static_cast<Plugin*>(baton)->debugger.stop_frame().select();
+  } catch (...) {
+    return false;
+  }
 }
 
 class CommandAdapter final : public lldb::SBCommandPluginInterface {
@@ -149,6 +158,7 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
     }
     const std::scoped_lock lock(plugin_.mutex);
     plugin_.command_thread = std::this_thread::get_id();
+    plugin_.debugger.stop_frame().forget();
     const bool is_running = plugin_.debugger.state() == InferiorState::running;
     if (!is_running) {
       plugin_.notice_process_end();
@@ -195,6 +205,7 @@ bool load(lldb::SBDebugger lldb_debugger) {
                                     std::string(command.summary).c_str(), usage_line(command).c_str());
     added.SetHelpLong(std::string(command.help).c_str());
   }
+  interpreter.SetCommandOverrideCallback(StopFrame::kCommand, &on_frame_select, plugin);
   for (const auto* command : kResuming) {
     interpreter.SetCommandOverrideCallback(command, &before_resuming, plugin);
   }

@@ -17,13 +17,6 @@ namespace {
 
 constexpr long kFirstToLook = 21;
 
-long lldb_version() {
-  constexpr std::string_view kBefore = "lldb version ";
-  const std::string_view text = lldb::SBDebugger::GetVersionString();
-  const auto at = text.find(kBefore);
-  return at == std::string_view::npos ? 0 : std::strtol(text.data() + at + kBefore.size(), nullptr, 10);
-}
-
 // Whether no other thread stopped for anything: it would be forgotten.
 bool is_only_reason(lldb::SBThread& thread) {
   auto process = thread.GetProcess();
@@ -51,6 +44,13 @@ bool all_have_name(lldb::SBThread& thread, const char* name, bool with_internal)
 }
 
 }  // namespace
+
+long lldb_version() {
+  constexpr std::string_view kBefore = "lldb version ";
+  const std::string_view text = lldb::SBDebugger::GetVersionString();
+  const auto at = text.find(kBefore);
+  return at == std::string_view::npos ? 0 : std::strtol(text.data() + at + kBefore.size(), nullptr, 10);
+}
 
 bool resume_in_callback(lldb::SBThread thread, const char* name, bool with_internal) {
   static const bool kLooks = lldb_version() >= kFirstToLook;

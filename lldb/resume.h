@@ -11,4 +11,7 @@ namespace memsnap {
 /// done all they do, as those have that tell it of modules. Returns: what the callback has to.
 bool resume_in_callback(lldb::SBThread thread, const char* name, bool with_internal);
 
+/// The major version of the LLDB that runs this; 0 where it does not tell.
+long lldb_version();
+
 }  // namespace memsnap

@@ -85,7 +85,9 @@ Result<void> BreakpointEngine::modules_changed(const ModuleMap& modules) {
   return {};
 }
 
-void BreakpointEngine::breakpoint_hit(Address address, StoppedThread& thread) {
+AfterHit BreakpointEngine::breakpoint_hit(Address address, StoppedThread& thread) {
+  const auto is_past_limit = [this] { return limit_ && ledger_.totals().size > *limit_; };
+  const bool was_past = is_past_limit();
   stack_.reset();
   // An address can be both: where a call returned to, and the next entry point.
   if (returns_.contains(address)) {
@@ -94,6 +96,7 @@ void BreakpointEngine::breakpoint_hit(Address address, StoppedThread& thread) {
   if (const auto site = sites_.find(address); site != sites_.end()) {
     on_entry(address, site->second, thread);
   }
+  return !was_past && is_past_limit() ? AfterHit::stop : AfterHit::go_on;
 }
 
 void BreakpointEngine::on_entry(Address address, const Site& site, StoppedThread& thread) {
@@ -336,6 +339,11 @@ Result<void> BreakpointEngine::clear() {
 
 Result<void> BreakpointEngine::reset_peak() {
   ledger_.reset_peak();
+  return {};
+}
+
+Result<void> BreakpointEngine::set_limit(std::optional<std::uint64_t> bytes) {
+  limit_ = bytes;
   return {};
 }
 

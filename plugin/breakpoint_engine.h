@@ -2,6 +2,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
@@ -26,13 +27,15 @@ class BreakpointEngine final : public Engine {
 
   std::string_view name() const override { return "breakpoint"; }
   Result<void> modules_changed(const ModuleMap& modules) override;
-  void breakpoint_hit(Address address, StoppedThread& thread) override;
+  AfterHit breakpoint_hit(Address address, StoppedThread& thread) override;
+  std::uint64_t passed_size() override { return ledger_.totals().size; }
   void stop(bool process_is_gone) override;
   bool has_entry_points() const override { return !sites_.empty(); }
   Result<Snapshot> now() override;
   Result<Totals> totals() override { return ledger_.totals(); }
   Result<void> clear() override;
   Result<void> reset_peak() override;
+  Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
   void set_epoch(std::uint32_t snapshot) override { ledger_.set_epoch(snapshot); }
   EngineReport report() override;
 
@@ -78,6 +81,7 @@ class BreakpointEngine final : public Engine {
   std::unordered_map<OsThreadId, ThreadId> threads_;
   std::unordered_set<Address> dead_ends_;  // where the debugger's own walk gave no more than ours
   std::map<std::string, std::uint64_t> not_recorded_;
+  std::optional<std::uint64_t> limit_;  // bytes
 };
 
 }  // namespace memsnap

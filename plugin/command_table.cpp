@@ -41,6 +41,10 @@ Completions complete_check(Session& session, Words) {
   return all;
 }
 
+Completions complete_limit(Session&, Words words) {
+  return words.empty() ? Completions{"off", "--peak"} : Completions();
+}
+
 Completions complete_hide(Session& session, Words words) {
   if (words.empty()) {
     return {"add", "delete", "list", "reset"};
@@ -111,6 +115,12 @@ constexpr std::array kCommands = {
             "has a\n"
             "source line and is not hidden.\n",
             commands::hide, complete_hide},
+    Command{
+        "limit", "[SIZE | --peak | off]", "Stop the program where what is live passes a size.",
+        "It stops as at a breakpoint, where the allocator call returns that took the traced size from at most SIZE\n"
+        "(10MiB, 1.5k) to more; and again where it has been within SIZE meanwhile. --peak: SIZE is the largest\n"
+        "that it has been so far. Without an argument: shows the limit.\n",
+        commands::limit, complete_limit},
     Command{"check",
             "[OLD [NEW]] [--max-growth SIZE] [--max-blocks N] [--ignore PATTERN[:LINE]]... [--limit N] [--exit]",
             "Fail where memory grew between two snapshots.",

@@ -46,6 +46,8 @@ class StoppedThread {
   /// The debugger's own walk: run-time pcs of the physical frames, innermost first, at most `limit`. Slow; for code
   /// that our rows do not cover.
   virtual std::vector<Address> unwind(std::size_t limit) = 0;
+  /// Where this handler stops the program: the frame that the user finds selected, from 0 on, inlined ones counted.
+  virtual void select_frame(std::size_t index) = 0;
 };
 
 /// How a debugger calls a thread.

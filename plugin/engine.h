@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,10 @@ class Engine {
   virtual std::string_view name() const = 0;
   /// The modules mapped now. The first call begins the recording; later ones come when modules came or went.
   virtual Result<void> modules_changed(const ModuleMap& modules) = 0;
-  virtual void breakpoint_hit(Address address, StoppedThread& thread) = 0;
+  /// AfterHit::stop: what is live has passed the limit, and the thread is where its allocator call returns to.
+  virtual AfterHit breakpoint_hit(Address address, StoppedThread& thread) = 0;
+  /// Bytes that were live when it passed the limit last; until all threads are stopped there may be more.
+  virtual std::uint64_t passed_size() = 0;
   /// The user's own breakpoints are others now.
   virtual void breakpoints_changed() {}
   /// Takes everything out of the process again. `process_is_gone`: there is nothing to take it out of.
@@ -53,6 +57,8 @@ class Engine {
   virtual Result<Totals> totals() = 0;
   virtual Result<void> clear() = 0;
   virtual Result<void> reset_peak() = 0;
+  /// Stops the program at each allocation that takes what is live from at most `bytes` to more; nullopt: at none.
+  virtual Result<void> set_limit(std::optional<std::uint64_t> bytes) = 0;
   /// Blocks from now on are born after this snapshot.
   virtual void set_epoch(std::uint32_t snapshot) = 0;
   virtual EngineReport report() = 0;

@@ -28,13 +28,15 @@ class RecorderEngine final : public Engine {
   std::string_view name() const override { return "recorder"; }
   bool has_entry_points() const override { return is_installed_; }
   Result<void> modules_changed(const ModuleMap& modules) override;
-  void breakpoint_hit(Address address, StoppedThread& thread) override;
+  AfterHit breakpoint_hit(Address address, StoppedThread& thread) override;
   void breakpoints_changed() override;
+  std::uint64_t passed_size() override;
   void stop(bool process_is_gone) override;
   Result<Snapshot> now() override;
   Result<Totals> totals() override;
   Result<void> clear() override;
   Result<void> reset_peak() override;
+  Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
   void set_epoch(std::uint32_t snapshot) override;
   EngineReport report() override;
 
@@ -75,6 +77,8 @@ class RecorderEngine final : public Engine {
   ThreadId thread(std::uint32_t index, const RecordedBooks& books);
   Snapshot snapshot_of(const RecordedBooks& books);
   EngineReport report_of(const RecordedBooks* books) const;
+  Result<void> tell_limit();
+  Result<void> watch_limit();
   Result<void> set_peak(const RecordedBooks& books);
 
   Debugger& debugger_;
@@ -99,6 +103,8 @@ class RecorderEngine final : public Engine {
   std::uint32_t epoch_ = 0;
   std::unordered_map<Address, BreakpointId> exits_;
   std::unordered_map<Address, BreakpointId> starts_;
+  std::optional<std::uint64_t> limit_;     // bytes
+  std::optional<BreakpointId> at_passed_;  // where threads come by that passed it
   std::optional<Last> last_;
 };
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/formats/size.h"
 #include "plugin/breakpoint_engine.h"
 #include "plugin/packing.h"
 #include "plugin/program_start.h"
@@ -170,6 +171,19 @@ Engine* Session::engine_or_null() {
   return engine_.get();
 }
 
+Result<void> Session::set_limit(std::optional<std::uint64_t> bytes) {
+  if (debugger_.state() == InferiorState::running) {
+    return fail(Code::running, "the process is running; interrupt it first");
+  }
+  if (engine_ && !process_is_gone_) {
+    if (auto set = engine_->set_limit(bytes); !set) {
+      return set;
+    }
+  }
+  limit_ = bytes;
+  return {};
+}
+
 Result<SnapshotPtr> Session::take(const std::string& name) {
   if (!name.empty()) {
     if (auto free_to_use = snapshots_.check_name(name); !free_to_use) {
@@ -239,8 +253,14 @@ Result<void> Session::begin(bool from_process_start) {
 
 void Session::make_breakpoint_engine() {
   recorder_ = nullptr;
-  engine_ = std::make_unique<BreakpointEngine>(debugger_, recording_, entry_points_, unwind_tables_, options_.frames);
+  adopt_engine(
+      std::make_unique<BreakpointEngine>(debugger_, recording_, entry_points_, unwind_tables_, options_.frames));
+}
+
+void Session::adopt_engine(std::unique_ptr<Engine> engine) {
+  engine_ = std::move(engine);
   engine_->set_epoch(snapshots_.next_id() - 1);
+  static_cast<void>(engine_->set_limit(limit_));  // nothing is in the process yet
 }
 
 void Session::make_recorder() {
@@ -248,8 +268,7 @@ void Session::make_recorder() {
       std::make_unique<RecorderEngine>(debugger_, recording_, entry_points_, unwind_tables_,
                                        RecorderSettings{options_.frames, from_process_start_}, recorder_control_);
   recorder_ = recorder.get();
-  engine_ = std::move(recorder);
-  engine_->set_epoch(snapshots_.next_id() - 1);
+  adopt_engine(std::move(recorder));
 }
 
 Result<void> Session::tell_engine() {
@@ -280,9 +299,23 @@ Result<void> Session::tell_engine() {
 
 AfterHit Session::on_breakpoint(Address address, StoppedThread& thread) {
   if (engine_ && !process_is_gone_) {
-    engine_->breakpoint_hit(address, thread);
+    if (engine_->breakpoint_hit(address, thread) == AfterHit::stop && limit_) {
+      debugger_.tell(fmt::format("memsnap: traced size {} passed the limit {}\n", format_size(engine_->passed_size()),
+                                 format_size(*limit_)));
+      thread.select_frame(user_frame(thread));
+      return AfterHit::stop;
+    }
   }
   return AfterHit::go_on;
+}
+
+// The call site of what has just been allocated, in the thread's frames as they are now.
+std::size_t Session::user_frame(StoppedThread& thread) {
+  Traceback traceback;
+  for (const auto pc : thread.unwind(options_.frames)) {
+    traceback.frames.push_back({FrameKind::native, modules_.to_pc(pc)});
+  }
+  return blame_.call_site(recording_.tracebacks.intern(traceback)).value_or(0);
 }
 
 void Session::on_breakpoints_changed() {

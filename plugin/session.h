@@ -59,6 +59,10 @@ class Session final : public DebuggerEvents {
   /// What the user should know about the choice of the engine, or of a core file; empty mostly.
   std::string remark();
 
+  /// Stops the program at each allocation that takes what is live from at most `bytes` to more; nullopt: at none.
+  Result<void> set_limit(std::optional<std::uint64_t> bytes);
+  std::optional<std::uint64_t> limit() const { return limit_; }
+
   /// Takes a snapshot. An empty name stands for its number.
   Result<SnapshotPtr> take(const std::string& name);
   /// A snapshot by name or number, or what is live now for `now`.
@@ -94,7 +98,9 @@ class Session final : public DebuggerEvents {
   Result<void> tell_engine();
   void make_recorder();
   void make_breakpoint_engine();
+  void adopt_engine(std::unique_ptr<Engine> engine);
   std::string fallback_line() const;
+  std::size_t user_frame(StoppedThread& thread);
   Result<SnapshotPtr> now();
 
   Debugger& debugger_;
@@ -111,6 +117,7 @@ class Session final : public DebuggerEvents {
   std::optional<Table> last_table_;
 
   std::optional<int> exit_status_;
+  std::optional<std::uint64_t> limit_;  // bytes
   StartOptions options_;
   bool wanted_ = false;             // between start and stop
   std::unique_ptr<Engine> engine_;  // of the process, or of the last one

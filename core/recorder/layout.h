@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 4;
+inline constexpr std::uint32_t kVersion = 5;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 
@@ -312,7 +312,17 @@ struct ThreadSlot {
 inline constexpr std::size_t kThreadSlots = 16384;
 
 /// A system call that the recorder makes. Of what a process has forbidden itself, even an attempt may end it.
-enum class Denied : std::uint8_t { mmap, munmap, futex, getpid, gettid, arch_prctl, count };
+enum class Denied : std::uint8_t { mmap, munmap, futex, getpid, gettid, arch_prctl, open, read, close, count };
+
+/// What the user wants to be told that it was passed. Set by the debugger as a whole.
+struct Limit {
+  std::int64_t bytes;     ///< of the sum of all ThreadState::live; 0: none
+  std::int64_t rise;      ///< the recorder's: what each thread may have gained since the last look, and none passed it
+  std::int64_t fall;      ///< the recorder's: while `is_past`, what each must have gained more than to be still past it
+  std::uint32_t is_past;  ///< the recorder's: 1 where the sum is more than `bytes`
+  std::uint32_t unused;
+  std::int64_t passed;  ///< the recorder's: the sum when it was passed last
+};
 
 /// The head of the recorder's data.
 struct Control {
@@ -354,6 +364,7 @@ struct Control {
   std::uint64_t looks;                   ///< how often a thread has looked
   std::uint32_t grown;                   ///< 1: it may be more; who next takes something off has to look before
   std::uint32_t unused3;
+  Limit limit;
   alignas(64) std::uint32_t origin_count;  ///< numbers given out, to threads
   std::uint32_t unused;
   alignas(64) std::uint64_t origin_chunks[kOriginChunks];  ///< OriginRecord[kOriginsPerChunk] each

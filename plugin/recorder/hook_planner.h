@@ -25,6 +25,7 @@ struct RecorderAddresses {
   Address hook_free;
   Address hook_find_fde;
   Address hook_filter;
+  Address passed;  ///< RecorderImage::passed
 };
 
 /// What a function that is hooked is for.

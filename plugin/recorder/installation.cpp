@@ -61,7 +61,8 @@ Result<void> Installation::map_code() {
                 .hook = *code + image_.hook,
                 .hook_free = *code + image_.hook_free,
                 .hook_find_fde = *code + image_.hook_find_fde,
-                .hook_filter = *code + image_.hook_filter};
+                .hook_filter = *code + image_.hook_filter,
+                .passed = *code + image_.passed};
   return debugger_.write(*code, image_.bytes);
 }
 

@@ -61,6 +61,8 @@ class Installation {
   const std::vector<std::string>& unwatched() const { return unwatched_; }
   Address control() const { return addresses_.control; }
   Address code() const { return addresses_.code; }
+  /// Where a thread comes by that has passed the limit.
+  Address passed() const { return addresses_.passed; }
   const std::vector<Hook>& hooks() const { return hooks_->hooks(); }
   /// By layout::Site::domain.
   const std::vector<std::string>& domains() const { return domains_; }

@@ -70,9 +70,15 @@ TEST_CASE("a program that allows itself few system calls is recorded and lives",
     return all;
   };
   const auto some = bits({Denied::getpid, Denied::gettid, Denied::arch_prctl});
-  const auto all = some | bits({Denied::mmap, Denied::munmap, Denied::futex});
-  const std::vector<std::pair<std::string, std::uint32_t>> filters = {
-      {"seccomp", some}, {"roundabout", some}, {"fewer", all}, {"syscall", all}, {"endless", all}, {"strict", all}};
+  const auto files = bits({Denied::open, Denied::close});
+  const auto read = bits({Denied::read});
+  const auto all = some | files | read | bits({Denied::mmap, Denied::munmap, Denied::futex});
+  const std::vector<std::pair<std::string, std::uint32_t>> filters = {{"seccomp", some | files},
+                                                                      {"roundabout", some | files | read},
+                                                                      {"fewer", all},
+                                                                      {"syscall", all},
+                                                                      {"endless", all},
+                                                                      {"strict", all}};
   for (const auto& [filter, denied] : filters) {
     INFO(filter);
     Recorded recorded;

@@ -28,6 +28,7 @@ class ThreadAtBreakpoint final : public StoppedThread {
     return place_of(registers, which);
   }
   std::vector<Address> unwind(std::size_t) override { return {}; }
+  void select_frame(std::size_t) override {}
 
  private:
   Tracee& thread_;

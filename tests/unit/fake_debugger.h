@@ -163,6 +163,8 @@ class FakeThread final : public StoppedThread {
     return pcs;
   }
 
+  void select_frame(std::size_t index) override { selected = index; }
+
   /// Puts a return address on the stack, below `locals` bytes of the caller's own.
   void push(std::uint64_t return_address, std::uint64_t locals = 0) {
     rsp -= locals + 8;
@@ -194,6 +196,7 @@ class FakeThread final : public StoppedThread {
   std::uint64_t rsp = 0;
   std::map<Register, std::uint64_t> registers;
   std::vector<Address> own_walk;  ///< what the debugger's own walk gives
+  std::size_t selected = 0;       ///< the frame
   int unwinds = 0;                ///< how often it was asked for that
 
  private:

@@ -157,6 +157,9 @@ inline std::uint32_t denied_by(const FilterProgram& program) {
   ask(Denied::getpid, own_call(Call6::getpid), false);
   ask(Denied::gettid, own_call(Call6::gettid), false);
   ask(Denied::arch_prctl, own_call(Call6::arch_prctl, kGetFs), false);
+  ask(Denied::open, own_call(Call6::open), true);
+  ask(Denied::read, own_call(Call6::read), true);
+  ask(Denied::close, own_call(Call6::close), true);
   return denied;
 }
 

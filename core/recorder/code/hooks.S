@@ -57,7 +57,7 @@ function memsnap_hook
   mov %rax, kRax(%rsp)
   mov %rbp, kRbp(%rsp)
   call memsnap_before
-  test %eax, %eax
+  test %al, %al
   mov kRdi(%rsp), %rdi
   mov kRax(%rsp), %rax
   je 1f
@@ -66,13 +66,27 @@ function memsnap_hook
   mov %rax, kRax(%rsp)
   mov %rsp, %rdi
   call memsnap_after
+  test %al, %al
   mov kLeftRdi(%rsp), %rdi
+  mov kRax(%rsp), %rax
+  jne 2f
   drop_call
   ret
 1:
   .cfi_adjust_cfa_offset kCallSize
   drop_call
   jmp *(%r11)
+2:
+  .cfi_adjust_cfa_offset kCallSize
+  drop_call
+  pop %r11
+  .cfi_adjust_cfa_offset -8
+  .cfi_register %rip, %r11
+  # All is as after the call, but for rip: a breakpoint here can end in the caller's code.
+  .globl memsnap_passed
+memsnap_passed:
+  nop
+  jmp *%r11
 end_function memsnap_hook
 
 # An entry point that takes a block and calls no other. Recorded before the block is really given back: afterwards its

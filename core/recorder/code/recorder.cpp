@@ -5,6 +5,7 @@
 #include "core/recorder/code/filters.h"
 #include "core/recorder/code/live_sum.h"
 #include "core/recorder/code/origins.h"
+#include "core/recorder/code/tracer.h"
 
 namespace memsnap::recorder {
 namespace {
@@ -259,15 +260,15 @@ void remember_walk(Control& control, ThreadState& state, const Call& call, std::
 }
 
 // Enters a new block. What a realloc took before is counted as freed in the same moment: what the outer of two reallocs
-// has detached is not the inner call's.
+// has detached is not the inner call's. Returns whether the user's limit has just been passed.
 template <bool kReallocates>
-[[gnu::always_inline]] inline void allocate(Control& control, ThreadState& state, const Call& call,
+[[gnu::always_inline]] inline bool allocate(Control& control, ThreadState& state, const Call& call,
                                             std::uint64_t address, std::uint64_t size) {
   const auto old = kReallocates ? state.detached : BlockEntry{};
   const bool has_old = kReallocates && old.low != 0;
   if ((address & 7) != 0 || address >> (kAddressBits + 3) != 0 || size >> kSizeBits != 0) [[unlikely]] {
     lose(control, state, Reason::unusual, has_old);
-    return;
+    return false;
   }
   auto& shard = shard_of(control, address);
   expect_block(shard, address);
@@ -278,7 +279,7 @@ template <bool kReallocates>
       if (has_old) {
         free_detached(control, state);
       }
-      return;
+      return false;
     }
   }
   auto& origin = *origin_record(control, number);
@@ -288,18 +289,18 @@ template <bool kReallocates>
   auto* freed = has_old ? freed_counters(control, state, old) : nullptr;
   if (has_old && freed == nullptr) {
     lose(control, state, Reason::no_memory, has_old);
-    return;
+    return false;
   }
   for (;;) {
     if (!lock(control, shard, state.number)) [[unlikely]] {
       lose(control, state, Reason::held, has_old);
-      return;
+      return false;
     }
     auto* slot = room_for(control, shard, address);
     if (slot == nullptr) [[unlikely]] {
       unlock(shard);
       lose(control, state, Reason::no_memory, has_old);
-      return;
+      return false;
     }
     if (slot->low != 0) [[unlikely]] {
       slot = close_missed(control, state, shard, slot, address);
@@ -324,11 +325,10 @@ template <bool kReallocates>
     if (has_old) {
       entry.settle(OperationKind::settled);
       state.detached.low = 0;
-      shrink_live(control, state, block_size(old));
     }
     entry.settle(OperationKind::none);
-    grow_live(control, state, size);
-    return;
+    return change_live(control, state,
+                       static_cast<std::int64_t>(size) - (has_old ? static_cast<std::int64_t>(block_size(old)) : 0));
   }
 }
 
@@ -425,8 +425,8 @@ inline void begin_outer(ThreadState& state, const Call& call) {
   return true;
 }
 
-// The end of a call of another kind than malloc.
-[[gnu::noinline, gnu::no_caller_saved_registers]] void end_call(ThreadState& state, const Call& call) {
+// The end of a call of another kind than malloc. Returns what allocate does.
+[[gnu::noinline, gnu::no_caller_saved_registers]] bool end_call(ThreadState& state, const Call& call) {
   auto& control = call.control();
   const auto& site = *call.site;
   const auto result = call.rax;
@@ -434,7 +434,7 @@ inline void begin_outer(ThreadState& state, const Call& call) {
     // An int: the upper half of rax means nothing.
     if (static_cast<std::uint32_t>(result) == 0) {
       if (const auto block = *at<const std::uint64_t>(call.argument(site.pointer)); block != 0) {
-        allocate<false>(control, state, call, block, size_of(call).bytes);
+        return allocate<false>(control, state, call, block, size_of(call).bytes);
       }
     }
   } else if (site.kind == SiteKind::reallocate) {
@@ -445,8 +445,9 @@ inline void begin_outer(ThreadState& state, const Call& call) {
       ++state.unknown_frees;
     }
     if (result != 0) {
-      allocate<true>(control, state, call, result, size.bytes);
-    } else if (state.detached.low != 0) {
+      return allocate<true>(control, state, call, result, size.bytes);
+    }
+    if (state.detached.low != 0) {
       if (was_freed) {
         free_detached(control, state);
       } else {
@@ -454,6 +455,7 @@ inline void begin_outer(ThreadState& state, const Call& call) {
       }
     }
   }
+  return false;
 }
 
 }  // namespace
@@ -479,20 +481,22 @@ extern "C" {
   return true;
 }
 
-// After it; call->rax is its result.
-[[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_after(Call* call) {
+// After it; call->rax is its result. True: the user wants the program stopped here.
+[[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] bool memsnap_after(Call* call) {
   auto& state = *call->state;
   const Busy busy(state);
+  bool has_passed = false;
   if (call->site->kind != SiteKind::allocate) {
-    end_call(state, *call);
+    has_passed = end_call(state, *call);
   } else if (call->rax != 0) [[likely]] {
-    allocate<false>(call->control(), state, *call, call->rax, size_of(*call).bytes);
+    has_passed = allocate<false>(call->control(), state, *call, call->rax, size_of(*call).bytes);
   }
   state.outer_stack = 0;
   in_order();
   state.outer_site = call->outer_site;
   in_order();
   state.outer_stack = call->outer_stack;
+  return has_passed && is_traced(call->control());
 }
 
 // A free, of an entry point that calls no other.

@@ -23,7 +23,17 @@ T* at(std::uint64_t address) {
 inline std::uint64_t address_of(const void* object) { return reinterpret_cast<std::uint64_t>(object); }
 
 // Source: System V AMD64 psABI, A.2.1; asm/unistd_64.h.
-enum class Call6 : std::uint8_t { mmap = 9, munmap = 11, getpid = 39, arch_prctl = 158, gettid = 186, futex = 202 };
+enum class Call6 : std::uint8_t {
+  read = 0,
+  open = 2,
+  close = 3,
+  mmap = 9,
+  munmap = 11,
+  getpid = 39,
+  arch_prctl = 158,
+  gettid = 186,
+  futex = 202
+};
 
 inline long kernel(Call6 number, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0, std::uint64_t d = 0,
                    std::uint64_t e = 0, std::uint64_t f = 0) {

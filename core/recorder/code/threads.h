@@ -216,6 +216,10 @@ inline std::uint32_t tid_of(const Control& control, std::uint64_t pointer) {
   } while (!__atomic_compare_exchange_n(&control.threads, &first, address, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED));
   // What the others may gain together with this one is less than they were told: see live_sum.h.
   __atomic_store_n(&control.grown, 1, __ATOMIC_SEQ_CST);
+  if (control.limit.bytes != 0) {
+    __atomic_store_n(&control.limit.rise, INT64_MIN, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&control.allowance, INT64_MIN, __ATOMIC_SEQ_CST);
+  }
   __atomic_store_n(&slot.state, address, __ATOMIC_RELEASE);
   return &state;
 }

@@ -1,0 +1,97 @@
+// `memsnap limit`: the program stops where what is live passes a size.
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "tests/catch.h"
+#include "tests/end_to_end/script.h"
+
+namespace memsnap::test {
+namespace {
+
+constexpr const char* kPassed = "memsnap: traced size 48.9 KiB passed the limit 48.8 KiB\n";
+
+bool is_told(const Transcript& said, const std::string& line) { return said.whole().find(line) != std::string::npos; }
+
+TEST_CASE("the program stops in the allocation that passes the limit, and once more after it was within it",
+          "[engines]") {
+  Script script("limited");
+  script.break_at("finished");
+  const Step set = script.memsnap("limit 50000");
+  script.memsnap("start 10");
+  script.run();
+  const Step at_first = script.memsnap("stats");
+  const Step which = script.add("print i");
+  const Step shown = script.memsnap("limit");
+  script.cont();
+  const Step at_second = script.memsnap("stats");
+  const Step length = script.add("print length");
+  script.cont();
+  const Step at_end = script.memsnap("status --json");
+  const Step off = script.memsnap("limit off");
+  const Step status = script.memsnap("limit");
+  script.cont();
+  const Transcript said = script.play();
+
+  CHECK(said.text(set) == "memsnap: limit 48.8 KiB\n");
+  CHECK(is_told(said, kPassed));
+  CHECK(said.text(at_first) == fmt::format("now, by lineno\n"
+                                           "#1 limited.c:{}: size=48.9 KiB, count=501, average=100 B\n"
+                                           "Total: size=48.9 KiB, count=501\n",
+                                           line_of("limited.c", "grow")));
+  CHECK(said.text(which).find(" 500\n") != std::string::npos);
+  CHECK(said.text(shown) == "memsnap: limit 48.8 KiB; traced size 48.9 KiB is past it\n");
+  CHECK(is_told(said, "memsnap: traced size 58.6 KiB passed the limit 48.8 KiB\n"));
+  CHECK(said.text(at_second) == fmt::format("now, by lineno\n"
+                                            "#1 limited.c:{}: size=58.6 KiB, count=1, average=58.6 KiB\n"
+                                            "Total: size=58.6 KiB, count=1\n",
+                                            line_of("limited.c", "fill")));
+  CHECK(said.text(length).find("60000\n") != std::string::npos);
+  CHECK(said.json(at_end)["size"] == 60000);
+  CHECK(said.text(off) == "memsnap: no limit\n");
+  CHECK(said.text(status) == "memsnap: no limit\n");
+  CHECK(said.exit_code() == 0);
+}
+
+TEST_CASE("a limit can be set and taken away while the program is stopped", "[engines]") {
+  Script script("limited");
+  script.memsnap("start 10");
+  script.break_at("change");
+  script.run();
+  const Step past = script.memsnap("limit 99k");
+  const Step peak = script.memsnap("limit --peak");
+  script.cont();
+  const Step passed = script.memsnap("status --json");
+  script.memsnap("limit off");
+  script.cont();
+  const Transcript said = script.play();
+
+  CHECK(said.text(past) == "memsnap: limit 99.0 KiB\n");
+  CHECK(said.text(peak) == "memsnap: limit 97.7 KiB\n");
+  CHECK(said.json(passed)["size"] == 100010);
+  CHECK(said.json(passed)["peak"] == 100010);
+  CHECK(said.exit_code() == 0);
+}
+
+TEST_CASE("what is no limit is an error that says so") {
+  Script script("limited");
+  const Step word = script.memsnap("limit lots");
+  const Step none = script.memsnap("limit 0");
+  const Step both = script.memsnap("limit 1k --peak");
+  const Step peak = script.memsnap("limit --peak");
+  const Step unchanged = script.memsnap("limit");
+  const Transcript said = script.play();
+
+  for (const Step step : {word, none, both, peak}) {
+    CHECK(said[step].error);
+  }
+  CHECK(said.text(word).starts_with("memsnap: 'lots' is no size; 10MiB is one; usage: memsnap limit "));
+  CHECK(said.text(none).starts_with("memsnap: '0' is no size; 10MiB is one; usage: memsnap limit "));
+  CHECK(said.text(both).starts_with("memsnap: --peak or a size, not both; usage: memsnap limit "));
+  CHECK(said.text(peak) == "memsnap: no process; 'memsnap start' arms tracing for the next run\n");
+  CHECK(said.text(unchanged) == "memsnap: no limit\n");
+}
+
+}  // namespace
+}  // namespace memsnap::test

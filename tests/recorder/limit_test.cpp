@@ -1,0 +1,109 @@
+// The recorder stops the program where what is live passes a limit.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+
+#include "tests/catch.h"
+#include "tests/recorder/recorded.h"
+
+namespace memsnap::test {
+namespace {
+
+constexpr std::uint64_t kBlock = 64;
+constexpr std::uint64_t kThreads = 4;
+
+// Runs until the limit is passed.
+OsThreadId run_to_limit(Recorded& recorded) {
+  const auto stop = recorded.debugger.run_to({});
+  INFO(to_string(stop));
+  REQUIRE(stop.kind == Stop::Kind::reached);
+  return stop.thread;
+}
+
+TEST_CASE("threads that allocate together are stopped at the block that passes the limit", "[recorder]") {
+  Recorded recorded;
+  recorded.launch("growing");
+  std::uint64_t limit = 10'000;
+  for (int round = 0; round < 4; ++round, limit = recorded.totals().size + 100'000) {
+    INFO("limit " << limit);
+    REQUIRE(recorded.session.set_limit(limit));
+    const auto thread = run_to_limit(recorded);
+    // The others run on until they are stopped.
+    CHECK(recorded.totals().size > limit);
+    const auto passed = recorded.engine().passed_size();
+    CHECK(passed > limit);
+    CHECK(passed <= limit + kThreads * kBlock);
+    // Where the call returns to.
+    const auto grow = recorded.debugger.find_function("grow").value;
+    CHECK(recorded.pc(thread) - grow < 0x200);
+    CHECK(recorded.debugger.told().find("passed the limit") != std::string::npos);
+  }
+  REQUIRE(recorded.session.set_limit(std::nullopt));
+  recorded.run_to_end();
+}
+
+TEST_CASE("a limit is passed again where what is live was within it meanwhile", "[recorder]") {
+  Recorded recorded;
+  recorded.launch("growing", {"once"});
+  recorded.run_to("checkpoint");
+  // Of three blocks that come one goes: 64, 128, 192 and 128; 192, 256, 320 and 256.
+  REQUIRE(recorded.session.set_limit(recorded.totals().size + 2 * kBlock));
+  REQUIRE(::kill(recorded.debugger.pid(), SIGUSR1) == 0);
+  const auto before = recorded.totals();
+  for (const std::uint64_t blocks : {3U, 4U}) {
+    run_to_limit(recorded);
+    CHECK(recorded.totals().allocations == before.allocations + blocks);
+    CHECK(recorded.totals().size == before.size + 3 * kBlock);
+  }
+  recorded.run_to_end();
+}
+
+// Records a process that waits, lets it run, and says so.
+[[noreturn]] void limit_until_killed(pid_t pid, int ready) {
+  try {
+    Recorded recorded;
+    recorded.debugger.attach(pid);
+    if (recorded.session.start({.frames = 32, .engine = "recorder"}) && recorded.session.set_limit(10 * kBlock)) {
+      recorded.debugger.resume();
+      static_cast<void>(write(ready, "x", 1));
+      pause();
+    }
+  } catch (...) {
+    // The end of the pipe tells.
+  }
+  _exit(1);
+}
+
+TEST_CASE("a process whose debugger was killed passes the limit unharmed", "[recorder]") {
+  PtraceDebugger debugger;
+  debugger.launch(recorded_program("growing"), {"once"}, {});
+  REQUIRE(debugger.run_to({debugger.find_function("checkpoint")}).kind == Stop::Kind::reached);
+  const auto pid = debugger.pid();
+  debugger.detach();
+  std::array<int, 2> ready{};
+  REQUIRE(pipe2(ready.data(), O_CLOEXEC) == 0);
+  const auto killed = fork();
+  if (killed == 0) {
+    limit_until_killed(pid, ready[1]);
+  }
+  close(ready[1]);
+  char byte = 0;
+  const auto got = read(ready[0], &byte, 1);
+  close(ready[0]);
+  ::kill(killed, SIGKILL);
+  CHECK(wait_for(killed).killed_by() == SIGKILL);
+  CHECK(got == 1);
+  ::kill(pid, got == 1 ? SIGUSR1 : SIGKILL);
+  auto status = wait_for(pid);
+  while (!status.is_end()) {
+    status = wait_for(pid);  // the debuggers' stops
+  }
+  CHECK(status.killed_by().value_or(0) == 0);
+  CHECK(status.exit_code().value_or(-1) == 0);
+}
+
+}  // namespace
+}  // namespace memsnap::test
