@@ -120,8 +120,10 @@ void limit_room(std::vector<EntryPoint>& entry_points, std::uint64_t offset) {
 void note_run_time(const ElfSymbol& symbol, ModuleEntryPoints& found) {
   if (symbol.name == "_Unwind_Find_FDE") {
     add_once(found.find_fde, symbol);
-  } else if ((symbol.name == "_exit" && symbol.is_global) || symbol.name == "runtime.exit.abi0") {  // C; Go
+  } else if (symbol.name == "_exit" && symbol.is_global) {
     add_once(found.exits, symbol);
+  } else if (symbol.name == "runtime.exit.abi0") {  // Go
+    add_once(found.other_exits, symbol);
   } else if (symbol.name == "prctl" && symbol.is_global) {
     found.prctl = code_of(symbol);
   } else if (symbol.name == "syscall" && symbol.is_global) {

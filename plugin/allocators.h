@@ -49,7 +49,8 @@ struct ModuleEntryPoints {
   std::vector<EntryPoint> entry_points;    ///< ascending by offset, each address once
   std::vector<AddressRange> operator_new;  ///< code of `operator new`s that are not entry points
   std::vector<AddressRange> find_fde;      ///< code of the C++ run time's search for unwind information
-  std::vector<AddressRange> exits;         ///< code of the functions that end the process
+  std::vector<AddressRange> exits;         ///< code of the C library's functions that end the process
+  std::vector<AddressRange> other_exits;   ///< the same of run times that have stacks of their own
   AddressRange prctl;                      ///< of a C library: the functions by which a process
   AddressRange syscall;                    ///< comes to put a filter of system calls on itself
   CLibrary c_library = CLibrary::none;

@@ -33,8 +33,8 @@ constexpr std::uint32_t kMostEpochs = 0xffff;
 constexpr std::uint64_t kLargestLimit = std::uint64_t{1} << 62;
 
 constexpr std::string_view kLost =
-    "the process is gone, and what it recorded with it: what was attached to is not held at its exit, and nothing that "
-    "is killed; 'memsnap take' before that keeps it";
+    "the process is gone, and what it recorded with it: it was killed, or ended without the C library's _exit; "
+    "'memsnap take' before that keeps it";
 
 bool overlap(AddressRange left, AddressRange right) { return left.begin < right.end && right.begin < left.end; }
 
@@ -111,6 +111,10 @@ Result<void> RecorderEngine::go_on() {
   if (auto set = installation_->set(offsetof(layout::Control, frame_limit), settings_.frame_limit); !set) {
     return set;
   }
+  const std::uint32_t was_launched = debugger_.was_launched() ? 1 : 0;
+  if (auto set = installation_->set(offsetof(layout::Control, was_launched), was_launched); !set) {
+    return set;
+  }
   set_epoch(epoch_);
   if (!goes_on_) {
     const std::uint32_t from_start = 0;
@@ -170,10 +174,14 @@ void RecorderEngine::tell_symbols() {
   stub_symbols_.tell(installation_->hooks(), modules_);
 }
 
-// The books go with the process: they are read a last time where it ends. Not in a process that was attached to, which
-// must go on without a debugger: there nothing waits for one. And a debugger that tells of modules by a breakpoint may
+// The books go with the process: they are read a last time where it ends. In the recorder's own code, which a process
+// that was attached to passes by when its debugger has gone. And a debugger that tells of modules by a breakpoint may
 // forget it for the next run; what it has in the C library's first code tells of that one.
 void RecorderEngine::watch_start_and_exit() {
+  if (!at_exit_) {
+    const auto breakpoint = debugger_.set_breakpoint(installation_->exiting());
+    at_exit_ = breakpoint ? std::optional(*breakpoint) : std::nullopt;
+  }
   if (!debugger_.was_launched()) {
     return;
   }
@@ -190,8 +198,12 @@ void RecorderEngine::watch_start_and_exit() {
   debugger_.remove_breakpoints(gone);
   for (const auto& module : modules_.modules()) {
     const auto& known = entry_points_.of(module.id);
-    for (const auto& code : known.exits) {
-      watch({code.begin.value + module.bias}, exits_);
+    for (const auto* exits : {&known.exits, &known.other_exits}) {
+      for (const auto& code : *exits) {
+        if (const Address address{code.begin.value + module.bias}; !is_hooked(address)) {
+          watch(address, exits_);
+        }
+      }
     }
     if (known.init_array != 0) {
       Address first;
@@ -201,6 +213,10 @@ void RecorderEngine::watch_start_and_exit() {
       }
     }
   }
+}
+
+bool RecorderEngine::is_hooked(Address entry) const {
+  return std::ranges::any_of(installation_->hooks(), [entry](const Hook& hook) { return hook.plan.entry == entry; });
 }
 
 void RecorderEngine::watch(Address address, std::unordered_map<Address, BreakpointId>& watches) {
@@ -229,8 +245,10 @@ AfterHit RecorderEngine::breakpoint_hit(Address address, StoppedThread& thread) 
   if (const auto stub = is_installed_ ? installation_->stub_behind(address) : std::nullopt) {
     static_cast<void>(debugger_.set_pc(thread.id(), *stub));
   }
-  if (const auto books = exits_.contains(address) ? read_books() : Result<RecordedBooks>(std::unexpect, Error())) {
-    last_ = Last{snapshot_of(*books), ledger_.totals(*books), report_of(&*books)};
+  if (exits_.contains(address) || (at_exit_ && address == installation_->exiting())) {
+    if (const auto books = read_books()) {
+      last_ = Last{snapshot_of(*books), ledger_.totals(*books), report_of(&*books)};
+    }
   }
   return AfterHit::go_on;
 }
@@ -249,8 +267,10 @@ void RecorderEngine::stop(bool process_is_gone) {
     }
     watches->clear();
   }
-  if (const auto at_passed = std::exchange(at_passed_, std::nullopt)) {
-    all.push_back(*at_passed);
+  for (auto* own : {&at_passed_, &at_exit_}) {
+    if (const auto breakpoint = std::exchange(*own, std::nullopt)) {
+      all.push_back(*breakpoint);
+    }
   }
   debugger_.remove_breakpoints(all);
   is_gone_ = process_is_gone;

@@ -49,6 +49,8 @@ Result<RecorderImage> recorder_image() {
       {"memsnap_hook_free", &image.hook_free},
       {"memsnap_hook_find_fde", &image.hook_find_fde},
       {"memsnap_hook_filter", &image.hook_filter},
+      {"memsnap_hook_exit", &image.hook_exit},
+      {"memsnap_exiting", &image.exiting},
       {"memsnap_passed", &image.passed},
       {"memsnap_control", &image.control},
       {"memsnap_unwind_begin", &image.unwind_begin},

@@ -83,6 +83,9 @@ std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known)
   for (const auto& code : known.find_fde) {
     add("_Unwind_Find_FDE", code, HookPurpose::find_fde);
   }
+  for (const auto& code : known.exits) {
+    add("_exit", code, HookPurpose::exit);
+  }
   add("prctl", known.prctl, HookPurpose::prctl);
   add("syscall", known.syscall, HookPurpose::syscall);
   return functions;
@@ -172,7 +175,9 @@ Result<HookPlan> HookPlanner::plan(const HookableFunction& function, const Loade
   if (!site_address) {
     return std::unexpected(site_address.error());
   }
-  auto to = function.purpose == HookPurpose::find_fde ? recorder_.hook_find_fde : recorder_.hook_filter;
+  auto to = function.purpose == HookPurpose::find_fde ? recorder_.hook_find_fde
+            : function.purpose == HookPurpose::exit   ? recorder_.hook_exit
+                                                      : recorder_.hook_filter;
   layout::Site site{};
   // What stands before the arguments of prctl.
   site.pointer = function.purpose == HookPurpose::syscall ? 1 : 0;

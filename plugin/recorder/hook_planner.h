@@ -25,7 +25,9 @@ struct RecorderAddresses {
   Address hook_free;
   Address hook_find_fde;
   Address hook_filter;
-  Address passed;  ///< RecorderImage::passed
+  Address hook_exit;
+  Address passed;   ///< RecorderImage::passed
+  Address exiting;  ///< RecorderImage::exiting
 };
 
 /// What a function that is hooked is for.
@@ -34,6 +36,7 @@ enum class HookPurpose : std::uint8_t {
   find_fde,     ///< the C++ run time's search for unwind information
   prctl,        ///< a filter of system calls may come by it
   syscall,      ///< or by this
+  exit,         ///< ends the process
 };
 
 /// A function to be hooked, as its module's file has it.
@@ -46,8 +49,9 @@ struct HookableFunction {
   bool only_free = false;  ///< takes a block, and calls no other entry point
   HookPurpose purpose = HookPurpose::entry_point;
 
-  /// Whether recording is not right without it. Most programs put no filter on themselves.
-  bool is_needed() const { return purpose != HookPurpose::prctl && purpose != HookPurpose::syscall; }
+  /// Whether recording is not right without it. Most programs put no filter on themselves, and their end is not
+  /// recorded.
+  bool is_needed() const { return purpose == HookPurpose::entry_point || purpose == HookPurpose::find_fde; }
 };
 
 /// All of a module that is hooked. Refers to `known`.

@@ -62,7 +62,9 @@ Result<void> Installation::map_code() {
                 .hook_free = *code + image_.hook_free,
                 .hook_find_fde = *code + image_.hook_find_fde,
                 .hook_filter = *code + image_.hook_filter,
-                .passed = *code + image_.passed};
+                .hook_exit = *code + image_.hook_exit,
+                .passed = *code + image_.passed,
+                .exiting = *code + image_.exiting};
   return debugger_.write(*code, image_.bytes);
 }
 
@@ -101,6 +103,7 @@ Result<void> Installation::set_up(const RecorderSettings& settings, const Module
   control->unwind_end = (addresses_.code + image_.unwind_end).value;
   control->frame_limit = settings.frame_limit;
   control->from_start = settings.from_process_start ? 1 : 0;
+  control->was_launched = debugger_.was_launched() ? 1 : 0;
   control->has_fsbase = has_fsbase() ? 1 : 0;
   for (const auto& module : modules.modules()) {
     const auto library = entry_points_.of(module.id).c_library;

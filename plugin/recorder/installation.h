@@ -63,6 +63,8 @@ class Installation {
   Address code() const { return addresses_.code; }
   /// Where a thread comes by that has passed the limit.
   Address passed() const { return addresses_.passed; }
+  /// Where the process comes by that is about to end by way of a hooked function.
+  Address exiting() const { return addresses_.exiting; }
   const std::vector<Hook>& hooks() const { return hooks_->hooks(); }
   /// By layout::Site::domain.
   const std::vector<std::string>& domains() const { return domains_; }

@@ -114,17 +114,18 @@ RowNotes rows_of(const Json& json) {
 
 std::string to_text(const RecorderNotes& notes) {
   const auto& at = notes.addresses;
-  Json json = {
-      {"code", json_of(AddressRange{at.code, at.code_end})},
-      {"control", at.control.value},
-      {"functions", {at.hook.value, at.hook_free.value, at.hook_find_fde.value, at.hook_filter.value, at.passed.value}},
-      {"code_size", notes.code_size},
-      {"domains", notes.domains},
-      {"arena", json_of(notes.arena)},
-      {"rows", json_of(notes.rows)},
-      {"room", notes.room},
-      {"modules_generation", notes.modules_generation},
-      {"mapped", notes.mapped}};
+  Json json = {{"code", json_of(AddressRange{at.code, at.code_end})},
+               {"control", at.control.value},
+               {"functions",
+                {at.hook.value, at.hook_free.value, at.hook_find_fde.value, at.hook_filter.value, at.hook_exit.value,
+                 at.passed.value, at.exiting.value}},
+               {"code_size", notes.code_size},
+               {"domains", notes.domains},
+               {"arena", json_of(notes.arena)},
+               {"rows", json_of(notes.rows)},
+               {"room", notes.room},
+               {"modules_generation", notes.modules_generation},
+               {"mapped", notes.mapped}};
   json["hooks"] = Json::array();
   for (const auto& hook : notes.hooks) {
     json["hooks"].push_back(json_of(hook));
@@ -153,7 +154,9 @@ Result<RecorderNotes> notes_from_text(const std::string& text) {
                        {functions.at(1).get<std::uint64_t>()},
                        {functions.at(2).get<std::uint64_t>()},
                        {functions.at(3).get<std::uint64_t>()},
-                       {functions.at(4).get<std::uint64_t>()}};
+                       {functions.at(4).get<std::uint64_t>()},
+                       {functions.at(5).get<std::uint64_t>()},
+                       {functions.at(6).get<std::uint64_t>()}};
     notes.code_size = json.at("code_size").get<std::uint64_t>();
     notes.domains = json.at("domains").get<std::vector<std::string>>();
     notes.arena = range_of(json.at("arena"));

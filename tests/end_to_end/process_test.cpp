@@ -128,6 +128,23 @@ TEST_CASE("a process is attached to, traced from then on, and left healthy") {
   CHECK(program.finish() == 0);
 }
 
+TEST_CASE("what a process recorded that was attached to is there after its end", "[engines]") {
+  AttachTarget program;
+  Script script("");
+  script.attach(program.pid());
+  script.memsnap("start 10");
+  script.add(program.send_from_debugger('a'));
+  script.add(program.send_from_debugger('q'));
+  script.cont();
+  const Step stats = script.memsnap("stats --json");
+  const Step status = script.memsnap("status --json");
+  const Transcript said = script.play();
+
+  CHECK(charged(said.json(stats), "attach.c", "attach") == Charged{.size = 700, .count = 10});
+  CHECK(said.json(status)["allocations"] == 10);
+  CHECK(program.finish() == 0);
+}
+
 TEST_CASE("detaching without stop leaves a healthy process") {
   AttachTarget program;
   Script script("");

@@ -1,5 +1,5 @@
 // Waits for its orders: says "ready", then answers each byte of its input with the same byte. 'a' allocates ten blocks,
-// 'f' frees ten. At the end of its input it exits with 0.
+// 'f' frees ten. At 'q', or the end of its input, it exits with 0.
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ int main(void) {
   if (write(STDOUT_FILENO, "ready\n", 6) != 6) {
     return 1;
   }
-  while (read(STDIN_FILENO, &order, 1) == 1) {
+  while (read(STDIN_FILENO, &order, 1) == 1 && order != 'q') {
     if (order == 'a' && count + 10 <= 1000) {
       allocate();
     } else if (order == 'f' && count >= 10) {

@@ -11,7 +11,7 @@ static char* copy;
 /* 501 blocks are 50100 bytes. */
 __attribute__((noinline)) static void grow(int end) {
   for (int i = 0; i < end; ++i) {
-    blocks[i] = malloc(100); // site: grow
+    blocks[i] = malloc(100);  // site: grow
   }
 }
 
@@ -30,7 +30,7 @@ __attribute__((noinline)) static void shrink(int end) {
 
 __attribute__((noinline)) static void fill(int length) {
   memset(text, 'x', (size_t)length - 1);
-  copy = strdup(text); // site: fill
+  copy = strdup(text);  // site: fill
 }
 
 __attribute__((noinline)) void finished(void) {}

@@ -117,6 +117,26 @@ function memsnap_hook_find_fde
   jmp *(%r11)
 end_function memsnap_hook_find_fde
 
+# _exit: the last moment for a debugger to read the books.
+function memsnap_hook_exit
+  make_call
+  mov %rax, kRax(%rsp)
+  call memsnap_exit
+  test %al, %al
+  mov kRdi(%rsp), %rdi
+  mov kRax(%rsp), %rax
+  jne 1f
+  drop_call
+  jmp *(%r11)
+1:
+  .cfi_adjust_cfa_offset kCallSize
+  drop_call
+  .globl memsnap_exiting
+memsnap_exiting:
+  nop
+  jmp *(%r11)
+end_function memsnap_hook_exit
+
 # prctl and syscall of the C library: by which a process forbids itself system calls, the recorder's among them.
 function memsnap_hook_filter
   cmp $22, %edi  # PR_SET_SECCOMP
