@@ -70,20 +70,37 @@ struct ModuleList {
 };
 
 /// What an entry point does: as CallKind in plugin/allocators.h.
-enum class SiteKind : std::uint8_t { allocate, allocate_out, reallocate, free };
+enum class SiteKind : std::uint8_t { allocate, allocate_out, reallocate, free, free_all };
+
+/// An argument of an entry point, in a Site: its number from 0 on, -1 for none, with this added where it is an int, of
+/// which the upper half of its register says nothing.
+inline constexpr std::int8_t kIntArgument = 0x40;
+inline constexpr std::int8_t kMostArguments = 6;
+
+/// Blocks of one space never share an address. Space 0 is that of the allocators that everybody knows; each pool of the
+/// user's own has another, as it gives out memory that is a block of its allocator's already.
+inline constexpr std::uint32_t kSpaceBits = 3;
+inline constexpr std::uint32_t kSpaces = 1U << kSpaceBits;
+
+/// What a block is known by: its address, which is a multiple of 8, and its space.
+constexpr std::uint64_t make_key(std::uint64_t address, std::uint8_t space) { return address | space; }
+constexpr std::uint64_t key_address(std::uint64_t key) { return key & ~std::uint64_t{kSpaces - 1}; }
+constexpr std::uint8_t key_space(std::uint64_t key) { return static_cast<std::uint8_t>(key & (kSpaces - 1)); }
 
 /// An entry point that is hooked. Its stub loads the site's address into r11 and jumps to the recorder's code.
 struct Site {
   std::uint64_t original;      ///< the moved instructions, which go on in the entry point's own code
   std::uint64_t control;       ///< the Control
-  std::uint64_t module_begin;  ///< the module that the entry point lies in
+  std::uint64_t module_begin;  ///< the module that the entry point lies in; of a pool of the user's own, its own code
   std::uint64_t module_end;
   SiteKind kind;
-  std::int8_t pointer;  ///< arguments by number, -1 for none
+  std::int8_t pointer;  ///< arguments, see kIntArgument
   std::int8_t size;
   std::int8_t count;
   std::uint16_t domain;
-  std::uint16_t unused;
+  std::uint8_t space;
+  std::int8_t pool;     ///< which of several pools: an argument that is the same for all blocks of one
+  std::uint64_t bytes;  ///< the size where no argument says it
 };
 
 // --- what the recorder keeps
@@ -118,7 +135,8 @@ constexpr std::uint32_t block_origin(const BlockEntry& block) {
          static_cast<std::uint32_t>(block.high >> (kSizeBits + kEpochBits)) << kOriginLowBits;
 }
 
-/// The head of a shard's table; BlockEntry[capacity] follow. One store of Shard::table replaces it.
+/// The head of a shard's table; BlockEntry[capacity] follow, and in another space than 0 uint64_t[capacity]: the pool
+/// that each came from. One store of Shard::table replaces it.
 struct alignas(64) BlockTable {
   std::uint64_t capacity;  ///< slots, a multiple of kSlotsPerLine
   std::uint64_t mapped;    ///< bytes of the mapping that it heads
@@ -126,8 +144,8 @@ struct alignas(64) BlockTable {
 /// Slots in a cache line.
 inline constexpr std::uint64_t kSlotsPerLine = 4;
 
-/// The block table is cut in shards by the block's address. The holder of the lock writes. While it is held, an entry
-/// may stand in two slots, never in none.
+/// The block table is cut in shards by the block's space and address. The holder of the lock writes. While it is held,
+/// an entry may stand in two slots, never in none.
 struct alignas(64) Shard {
   std::uint32_t lock;        ///< 0, or the holder's ThreadState::number
   std::uint32_t generation;  ///< of Control::generation; a shard that lags behind is empty
@@ -137,7 +155,7 @@ struct alignas(64) Shard {
   std::uint64_t most;        ///< the holder's own: entries from which on it grows
 };
 inline constexpr std::uint32_t kShardBits = 7;
-inline constexpr std::uint32_t kShards = 1U << kShardBits;
+inline constexpr std::uint32_t kShards = 1U << kShardBits;  ///< of one space; those of the next follow
 
 /// Where blocks come from: a traceback, a domain, a thread. Written by its thread alone.
 struct OriginRecord {
@@ -145,8 +163,8 @@ struct OriginRecord {
   std::uint64_t
       frames;  ///< uint64_t[frame_count], innermost first: return addresses, tagged in bits 56..63 (0: native)
   std::uint16_t frame_count;
-  std::uint8_t end;  ///< a TracebackEnd
-  std::uint8_t unused;
+  std::uint8_t end;      ///< a TracebackEnd
+  std::uint8_t space;    ///< of the domain
   std::uint16_t domain;  ///< Site::domain
   std::uint16_t unused2;
   std::uint32_t thread;      ///< ThreadState::index of the thread
@@ -204,9 +222,10 @@ struct Operation {
   OperationKind kind;
   std::uint8_t unused[3];
   std::uint32_t undo_count;  ///< entries of `undo` that are filled in
-  std::uint64_t block;       ///< allocate, reallocate: the new block's address; free: the old one's
+  std::uint64_t block;       ///< allocate, reallocate: the new block's key; free: the old one's
   BlockEntry old;            ///< free: the block as it was; else the new one. (What a realloc took is in
                              ///< ThreadState::detached.)
+  std::uint64_t pool;        ///< free: the pool that it came from, in another space than 0
   Undo undo[6];
 };
 
@@ -278,6 +297,7 @@ struct ThreadState {
   Operation operation;
   BlockEntry detached;  ///< what a realloc under way took from the table, still live; `low` 0 for none. May stand in
                         ///< the table too for a moment
+  std::uint64_t detached_pool;  ///< the pool that it came from, in another space than 0
   std::uint64_t unknown_frees;
   std::uint64_t missed_frees;
   std::uint64_t not_recorded[kReasons];
@@ -370,7 +390,7 @@ struct Control {
   alignas(64) std::uint32_t origin_count;  ///< numbers given out, to threads
   std::uint32_t unused;
   alignas(64) std::uint64_t origin_chunks[kOriginChunks];  ///< OriginRecord[kOriginsPerChunk] each
-  Shard shards[kShards];
+  Shard shards[kSpaces * kShards];
   ThreadSlot thread_slots[kThreadSlots];
 };
 

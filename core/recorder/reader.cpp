@@ -120,7 +120,8 @@ const layout::BlockEntry* RecorderReader::Thread::freed() const {
 
 const layout::BlockEntry* RecorderReader::Thread::given() const {
   const bool gives = operation.kind == OperationKind::allocate || operation.kind == OperationKind::reallocate;
-  return gives && layout::block_address(operation.old) == operation.block ? &operation.old : nullptr;
+  return gives && layout::block_address(operation.old) == layout::key_address(operation.block) ? &operation.old
+                                                                                               : nullptr;
 }
 
 Result<void> RecorderReader::undo_operations() {

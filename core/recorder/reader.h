@@ -43,7 +43,8 @@ class RecorderReader {
   Result<std::vector<BlockTableAt>> idle_block_tables() const;
 
   /// Calls `visit` for each live block, each once, in no order, until it returns false. Two may have one address: a
-  /// block that a realloc under way was given, and what the allocator has made of its memory since.
+  /// block that a realloc under way was given, and what the allocator has made of its memory since; a block, and the
+  /// first that a pool of the user's own has cut from it.
   Result<void> for_each_block(const std::function<bool(const RecordedBlock&)>& visit) const;
 
   /// The live block that begins at `address`, else the one that `address` lies in. Looks through all blocks.
@@ -93,15 +94,15 @@ class RecorderReader {
   Result<void> add_foreign_frees(RecordedBooks& books) const;
 
   Result<void> read_frames(RecordedTracebacks& tracebacks, const std::vector<std::uint64_t>& addresses) const;
-  bool is_hidden(const layout::BlockEntry& entry) const;
+  bool is_hidden(const layout::BlockEntry& entry, std::uint8_t space) const;
   Result<layout::BlockTable> read_table(const layout::Shard& shard) const;
-  Result<bool> visit_shard(const layout::Shard& shard, const BlockVisit& visit) const;
+  Result<bool> visit_shard(const layout::Shard& shard, std::uint8_t space, const BlockVisit& visit) const;
 
   Address control_address_;
   UndoneMemory memory_;
   std::unique_ptr<layout::Control> control_;  // up to the thread slots
   std::vector<Thread> threads_;
-  // What the table has of operations under way: new blocks and ones that are being freed, by address, ascending; ones
+  // What the table has of operations under way: new blocks and ones that are being freed, by key, ascending; ones
   // that a realloc is taking out or putting back.
   std::vector<std::uint64_t> hidden_;
   std::vector<layout::BlockEntry> moving_;

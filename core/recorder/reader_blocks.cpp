@@ -13,8 +13,9 @@ constexpr std::size_t kPiece = (std::size_t{16} << 20) / sizeof(layout::BlockEnt
 }  // namespace
 
 Result<void> RecorderReader::for_each_block(const std::function<bool(const RecordedBlock&)>& visit) const {
-  for (const auto& shard : control_->shards) {
-    if (const auto goes_on = visit_shard(shard, visit); !goes_on) {
+  for (std::size_t i = 0; i < std::size(control_->shards); ++i) {
+    const auto space = static_cast<std::uint8_t>(i / layout::kShards);
+    if (const auto goes_on = visit_shard(control_->shards[i], space, visit); !goes_on) {
       return std::unexpected(goes_on.error());
     } else if (!*goes_on) {
       return {};
@@ -61,13 +62,14 @@ Result<layout::BlockTable> RecorderReader::read_table(const layout::Shard& shard
   return table;
 }
 
-bool RecorderReader::is_hidden(const layout::BlockEntry& entry) const {
-  return std::ranges::binary_search(hidden_, layout::block_address(entry)) ||
+bool RecorderReader::is_hidden(const layout::BlockEntry& entry, std::uint8_t space) const {
+  return std::ranges::binary_search(hidden_, layout::make_key(layout::block_address(entry), space)) ||
          std::ranges::any_of(moving_,
                              [&](const auto& taken) { return taken.low == entry.low && taken.high == entry.high; });
 }
 
-Result<bool> RecorderReader::visit_shard(const layout::Shard& shard, const BlockVisit& visit) const {
+Result<bool> RecorderReader::visit_shard(const layout::Shard& shard, std::uint8_t space,
+                                         const BlockVisit& visit) const {
   if (shard.generation != control_->generation || shard.table == 0) {
     return true;
   }
@@ -90,7 +92,7 @@ Result<bool> RecorderReader::visit_shard(const layout::Shard& shard, const Block
         continue;
       }
       const auto block = block_of(entry);
-      if (is_hidden(entry) || (is_locked && !seen.insert(block.address.value).second)) {
+      if (is_hidden(entry, space) || (is_locked && !seen.insert(block.address.value).second)) {
         continue;
       }
       if (!is_sound(entry)) {

@@ -4,12 +4,12 @@
 
 namespace memsnap {
 
-void Ledger::allocate(Address address, std::uint64_t size, const Origin& origin) {
+void Ledger::allocate(Address address, std::uint64_t size, const Origin& origin, Space space, std::uint64_t pool) {
   if (!address) {
     return;
   }
-  const Block block{address, size, intern(origin), epoch_};
-  const auto [entry, is_new] = blocks_.try_emplace(address, block);
+  const Block block{address, size, intern(origin), epoch_, space, pool};
+  const auto [entry, is_new] = blocks_.try_emplace({address, space}, block);
   if (!is_new) {
     ++totals_.missed_frees;
     close(entry->second);
@@ -28,11 +28,11 @@ void Ledger::allocate(Address address, std::uint64_t size, const Origin& origin)
   totals_.allocated += size;
 }
 
-bool Ledger::free(Address address) {
+bool Ledger::free(Address address, Space space) {
   if (!address) {
     return true;
   }
-  const auto entry = blocks_.find(address);
+  const auto entry = blocks_.find({address, space});
   if (entry == blocks_.end()) {
     ++totals_.unknown_frees;
     return false;
@@ -42,8 +42,19 @@ bool Ledger::free(Address address) {
   return true;
 }
 
-std::optional<Block> Ledger::detach(Address address) {
-  const auto entry = blocks_.find(address);
+void Ledger::free_pool(Space space, std::optional<std::uint64_t> pool) {
+  std::erase_if(blocks_, [&](const auto& entry) {
+    const auto& block = entry.second;
+    const bool is_taken = block.space == space && block.pool == pool.value_or(block.pool);
+    if (is_taken) {
+      close(block);
+    }
+    return is_taken;
+  });
+}
+
+std::optional<Block> Ledger::detach(Address address, Space space) {
+  const auto entry = blocks_.find({address, space});
   if (entry == blocks_.end()) {
     return std::nullopt;
   }
@@ -65,14 +76,14 @@ void Ledger::reattach(const Block& block) {
   if (!forget_detached(block)) {
     return;
   }
-  if (!blocks_.try_emplace(block.address, block).second) {
+  if (!blocks_.try_emplace({block.address, block.space}, block).second) {
     ++totals_.missed_frees;
     close(block);
   }
 }
 
-const Block* Ledger::find(Address address) const {
-  const auto entry = blocks_.find(address);
+const Block* Ledger::find(Address address, Space space) const {
+  const auto entry = blocks_.find({address, space});
   return entry == blocks_.end() ? nullptr : &entry->second;
 }
 
@@ -94,7 +105,7 @@ void Ledger::clear() {
 std::size_t Ledger::memory_bytes() const {
   // A node of a hash table: what it holds, the link to the next one, and the allocator's own bytes.
   constexpr std::size_t kLink = 2 * sizeof(void*);
-  return blocks_.size() * (sizeof(std::pair<Address, Block>) + kLink) +
+  return blocks_.size() * (sizeof(std::pair<BlockKey, Block>) + kLink) +
          ids_.size() * (sizeof(std::pair<Origin, OriginId>) + kLink) + counts_.capacity() * sizeof(LiveCount) +
          (blocks_.bucket_count() + ids_.bucket_count()) * sizeof(void*) + detached_.capacity() * sizeof(Block);
 }

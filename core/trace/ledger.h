@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <unordered_map>
 #include <vector>
@@ -36,6 +37,14 @@ struct Totals {
   auto operator<=>(const Totals&) const = default;
 };
 
+/// What a block is known by.
+struct BlockKey {
+  Address address;
+  Space space{};
+
+  constexpr auto operator<=>(const BlockKey&) const = default;
+};
+
 /// The books of live memory: events in, live counts by origin out.
 ///
 /// Not thread-safe. Every event costs amortized constant time.
@@ -43,14 +52,16 @@ class Ledger {
  public:
   /// A block was given. Address 0 is none. If one is live at its address already, that one's free was missed: it is
   /// closed as a free and counted in `missed_frees` (both in frees, so that the invariant holds).
-  void allocate(Address address, std::uint64_t size, const Origin& origin);
+  void allocate(Address address, std::uint64_t size, const Origin& origin, Space space = {}, std::uint64_t pool = 0);
 
   /// A block is taken back. Address 0 is nothing. An unknown address counts as an unknown free; returns false then.
-  bool free(Address address);
+  bool free(Address address, Space space = {});
+  /// All blocks of a space are taken back that came from this pool, or all where none is named.
+  void free_pool(Space space, std::optional<std::uint64_t> pool);
 
   /// The first half of a realloc: takes the block out of the address index, as its address may be given to another
   /// thread before the call returns, but leaves it live in every count. nullopt where nothing is known at `address`.
-  std::optional<Block> detach(Address address);
+  std::optional<Block> detach(Address address, Space space = {});
   /// The realloc gave a new block: the old one is freed. One that clear() forgot meanwhile is an unknown free.
   void free_detached(const Block& block);
   /// The realloc failed: the old block stays. If its address was given out meanwhile, it counts as a missed free. One
@@ -60,8 +71,8 @@ class Ledger {
   void count_unknown_free() { ++totals_.unknown_frees; }
 
   /// The block that starts at `address`, or nullptr; valid until the next event.
-  const Block* find(Address address) const;
-  const std::unordered_map<Address, Block>& blocks() const { return blocks_; }
+  const Block* find(Address address, Space space = {}) const;
+  const auto& blocks() const { return blocks_; }
   const Origin& origin(OriginId id) const { return counts_[static_cast<std::size_t>(id)].origin; }
 
   const Totals& totals() const { return totals_; }
@@ -82,11 +93,17 @@ class Ledger {
     std::size_t operator()(const Origin& origin) const noexcept;
   };
 
+  struct KeyHash {
+    std::size_t operator()(const BlockKey& key) const noexcept {
+      return std::hash<std::uint64_t>()(key.address.value + static_cast<std::uint64_t>(key.space));
+    }
+  };
+
   OriginId intern(const Origin& origin);
   void close(const Block& block);
   bool forget_detached(const Block& block);
 
-  std::unordered_map<Address, Block> blocks_;
+  std::unordered_map<BlockKey, Block, KeyHash> blocks_;
   std::vector<LiveCount> counts_;
   std::unordered_map<Origin, OriginId, OriginHash> ids_;
   std::vector<Block> detached_;  // by reallocs that have not returned: one for each thread at most, so a short list

@@ -2,15 +2,15 @@
 
 #include "core/recorder/code/system.h"
 
-/// The table of live blocks: by address, in shards, each under a lock that is held for some dozen instructions and
-/// never while the real allocator runs.
+/// The table of live blocks: by key (see layout.h), in shards, each under a lock that is held for some dozen
+/// instructions and never while the real allocator runs.
 namespace memsnap::recorder {
 
 inline std::uint64_t scatter(std::uint64_t value) { return value * 0x9e3779b97f4a7c15ULL; }
 
 /// Allocators give their threads stretches of their own, of 64 KiB or more: so threads rarely meet in a shard.
-inline Shard& shard_of(Control& control, std::uint64_t address) {
-  return control.shards[scatter(address >> 16) >> (64 - kShardBits)];
+inline Shard& shard_of(Control& control, std::uint64_t key) {
+  return control.shards[std::uint64_t{key_space(key)} << kShardBits | scatter(key >> 16) >> (64 - kShardBits)];
 }
 
 inline BlockEntry* entries(const Shard& shard) { return at<BlockEntry>(shard.table + sizeof(BlockTable)); }
@@ -19,13 +19,20 @@ inline std::uint64_t capacity(const Shard& shard) {
   return shard.table == 0 ? 0 : at<BlockTable>(shard.table)->capacity;
 }
 
-/// The slot where a search for this address begins, of `slots`. Neighbours stay neighbours, 128 bytes of the program's
+inline std::uint8_t space_of(const Control& control, const Shard& shard) {
+  return static_cast<std::uint8_t>(static_cast<std::uint64_t>(&shard - control.shards) >> kShardBits);
+}
+
+/// Of a shard in another space than 0: the pools of its entries.
+inline std::uint64_t* pools(const Shard& shard) { return at<std::uint64_t>(address_of(entries(shard) + shard.slots)); }
+
+/// The slot where a search for this key begins, of `slots`. Neighbours stay neighbours, 128 bytes of the program's
 /// to a cache line of ours: what is allocated one after the other is mostly looked for so too. Ascends with the
 /// scattered address, so that a larger table has its entries in the same order.
-inline std::uint64_t home(std::uint64_t address, std::uint64_t slots) {
+inline std::uint64_t home(std::uint64_t key, std::uint64_t slots) {
   static_assert(sizeof(BlockTable) == kSlotsPerLine * sizeof(BlockEntry));
-  const auto line = (scatter(address >> 7) >> 32) * (slots / kSlotsPerLine) >> 32;
-  return line * kSlotsPerLine + (address >> 5 & (kSlotsPerLine - 1));
+  const auto line = (scatter(key >> 7) >> 32) * (slots / kSlotsPerLine) >> 32;
+  return line * kSlotsPerLine + (key >> 5 & (kSlotsPerLine - 1));
 }
 
 /// Has the slot loaded that a block will soon be looked for in. Looks without the lock, so that it may be another one.
@@ -85,20 +92,21 @@ inline bool lock(Control& control, Shard& shard, std::uint32_t number) {
 
 inline void unlock(Shard& shard) { __atomic_store_n(&shard.lock, 0, __ATOMIC_RELEASE); }
 
-/// The slot of the block at `address`, or the empty one where it would go. There is always an empty one.
-inline BlockEntry* find_slot(BlockEntry* table, std::uint64_t slots, std::uint64_t address) {
-  auto slot = home(address, slots);
+/// The slot of the block with this key, or the empty one where it would go. There is always an empty one.
+inline BlockEntry* find_slot(BlockEntry* table, std::uint64_t slots, std::uint64_t key) {
+  const auto address = key_address(key);
+  auto slot = home(key, slots);
   while (table[slot].low != 0 && block_address(table[slot]) != address) {
     slot = slot + 1 == slots ? 0 : slot + 1;
   }
   return table + slot;
 }
 
-inline BlockEntry* find(const Shard& shard, std::uint64_t address) {
+inline BlockEntry* find(const Shard& shard, std::uint64_t key) {
   if (shard.table == 0) {
     return nullptr;
   }
-  auto* slot = find_slot(entries(shard), shard.slots, address);
+  auto* slot = find_slot(entries(shard), shard.slots, key);
   return slot->low == 0 ? nullptr : slot;
 }
 
@@ -113,24 +121,31 @@ inline std::uint64_t most_entries(std::uint64_t slots) { return slots * 3 / 4; }
 
 /// Moves a shard's blocks to a table of `slots`, each once. False where there is no memory.
 inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
-  const auto mapped = whole_pages(sizeof(BlockTable) + slots * sizeof(BlockEntry));
+  const bool has_pools = space_of(control, shard) != 0;
+  const auto slot_size = sizeof(BlockEntry) + (has_pools ? sizeof(std::uint64_t) : 0);
+  const auto mapped = whole_pages(sizeof(BlockTable) + slots * slot_size);
   const auto table = map(control, mapped);
   if (table == 0) {
     return false;
   }
   auto& head = *at<BlockTable>(table);
-  head.capacity = (mapped - sizeof(BlockTable)) / sizeof(BlockEntry);
+  head.capacity = (mapped - sizeof(BlockTable)) / slot_size;
   head.mapped = mapped;
   auto* to = at<BlockEntry>(table + sizeof(BlockTable));
+  auto* to_pools = at<std::uint64_t>(address_of(to + head.capacity));
   std::uint64_t count = 0;
   const auto old = shard.table;
   const auto old_slots = capacity(shard);
+  const auto* old_pools = at<std::uint64_t>(address_of(entries(shard) + old_slots));
   for (std::uint64_t i = 0; i < old_slots; ++i) {
     const auto block = entries(shard)[i];
     if (block.low != 0) {
       auto* slot = find_slot(to, head.capacity, block_address(block));
       count += slot->low == 0 ? 1 : 0;
       *slot = block;
+      if (has_pools) {
+        to_pools[slot - to] = old_pools[i];
+      }
     }
   }
   in_order();
@@ -151,19 +166,34 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
   return rebuild(control, shard, slots < kSmall ? slots * 2 + 200 : slots + slots / 8);
 }
 
-/// Where a new block at `address` goes; nullptr where there is no room and no memory. A slot that is not empty holds a
-/// block at this very address.
-inline BlockEntry* room_for(Control& control, Shard& shard, std::uint64_t address) {
+/// Where a new block with this key goes; nullptr where there is no room and no memory. A slot that is not empty holds a
+/// block with this very key.
+inline BlockEntry* room_for(Control& control, Shard& shard, std::uint64_t key) {
   if (shard.count >= shard.most) [[unlikely]] {
     if (!grow(control, shard) && shard.count + 2 > shard.slots) {
       return nullptr;
     }
   }
-  return find_slot(entries(shard), shard.slots, address);
+  return find_slot(entries(shard), shard.slots, key);
+}
+
+/// Fills an empty slot.
+inline void put(Shard& shard, BlockEntry* slot, const BlockEntry& block, std::uint8_t space, std::uint64_t pool) {
+  if (space != 0) [[unlikely]] {
+    pools(shard)[slot - entries(shard)] = pool;
+    in_order();
+  }
+  put(slot, block);
+  ++shard.count;
+}
+
+/// The pool that the block in a slot came from.
+inline std::uint64_t pool_of(const Shard& shard, const BlockEntry* slot, std::uint8_t space) {
+  return space == 0 ? 0 : pools(shard)[slot - entries(shard)];
 }
 
 /// Empties a slot, and closes the gap so that every search still ends at what it looks for.
-inline void erase(Shard& shard, BlockEntry* slot) {
+inline void erase(Shard& shard, BlockEntry* slot, std::uint8_t space) {
   auto* table = entries(shard);
   const auto slots = shard.slots;
   auto hole = static_cast<std::uint64_t>(slot - table);
@@ -177,6 +207,10 @@ inline void erase(Shard& shard, BlockEntry* slot) {
     const auto wanted = home(block_address(table[next]), slots);
     const bool stays = hole <= next ? hole < wanted && wanted <= next : hole < wanted || wanted <= next;
     if (!stays) {
+      if (space != 0) [[unlikely]] {
+        pools(shard)[hole] = pools(shard)[next];
+        in_order();
+      }
       put(table + hole, table[next]);
       in_order();
       table[next].low = 0;

@@ -10,7 +10,7 @@ namespace memsnap::recorder {
 /// One call of a hooked entry point, on the caller's stack below its return address. hooks.S fills it in and knows its
 /// layout.
 struct Call {
-  std::uint64_t arguments[4];  ///< rdi, rsi, rdx, rcx; of a free only rdi
+  std::uint64_t arguments[kMostArguments];  ///< rdi, rsi, rdx, rcx, r8, r9; of a free only rdi
   std::uint64_t rax;
   const Site* site;
   std::uint64_t rbp;
@@ -20,11 +20,16 @@ struct Call {
   std::uint64_t outer_site;
   std::uint64_t return_address;
 
-  std::uint64_t argument(std::int8_t index) const { return index < 0 ? 0 : arguments[index]; }
+  std::uint64_t argument(std::int8_t which) const {
+    if (which < kIntArgument) {
+      return which < 0 ? 0 : arguments[which];
+    }
+    return static_cast<std::uint32_t>(arguments[which - kIntArgument]);
+  }
   Control& control() const { return *at<Control>(site->control); }
   /// rsp at the entry: the slot that holds the return address.
   std::uint64_t stack() const { return address_of(&return_address); }
 };
-static_assert(offsetof(Call, return_address) == 0x58, "hooks.S makes room for so many bytes");
+static_assert(offsetof(Call, return_address) == 0x68, "hooks.S makes room for so many bytes");
 
 }  // namespace memsnap::recorder

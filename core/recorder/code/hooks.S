@@ -11,11 +11,13 @@
 .set kRsi, 8
 .set kRdx, 16
 .set kRcx, 24
-.set kRax, 32
-.set kSite, 40
-.set kRbp, 48
-.set kLeftRdi, 56
-.set kCallSize, 0x58  # keeps rsp aligned to 16
+.set kR8, 32
+.set kR9, 40
+.set kRax, 48
+.set kSite, 56
+.set kRbp, 64
+.set kLeftRdi, 72
+.set kCallSize, 0x68  # keeps rsp aligned to 16
 
 .macro make_call
   sub $kCallSize, %rsp
@@ -54,6 +56,8 @@ function memsnap_hook
   mov %rsi, kRsi(%rsp)
   mov %rdx, kRdx(%rsp)
   mov %rcx, kRcx(%rsp)
+  mov %r8, kR8(%rsp)
+  mov %r9, kR9(%rsp)
   mov %rax, kRax(%rsp)
   mov %rbp, kRbp(%rsp)
   call memsnap_before

@@ -108,7 +108,7 @@ inline std::uint64_t room_for_frames(Control& control, ThreadState& state, std::
 }
 
 [[gnu::noinline]] inline std::uint32_t make_origin(Control& control, ThreadState& state, const Window& window,
-                                                   std::uint64_t hash, std::uint16_t domain) {
+                                                   std::uint64_t hash, const Site& site) {
   const auto frames = room_for_frames(control, state, window.count);
   if (frames == 0) {
     count_lost(control, &state, Reason::no_memory);
@@ -142,7 +142,8 @@ inline std::uint64_t room_for_frames(Control& control, ThreadState& state, std::
   origin.frames = frames;
   origin.frame_count = static_cast<std::uint16_t>(window.count);
   origin.end = window.end;
-  origin.domain = domain;
+  origin.domain = site.domain;
+  origin.space = site.space;
   origin.thread = state.index;
   origin.stopped_at = window.stopped_at;
   in_order();
@@ -152,7 +153,8 @@ inline std::uint64_t room_for_frames(Control& control, ThreadState& state, std::
 
 /// The number of the origin that a call at the end of state.walked has; 0 where it cannot be entered (which is
 /// counted).
-inline std::uint32_t find_origin(Control& control, ThreadState& state, std::uint64_t limit, std::uint16_t domain) {
+inline std::uint32_t find_origin(Control& control, ThreadState& state, std::uint64_t limit, const Site& site) {
+  const auto domain = site.domain;
   auto& innermost = state.walked[state.walked_count - 1];
   if (innermost.origin != 0 && innermost.domain == domain) [[likely]] {
     return innermost.origin;
@@ -175,7 +177,7 @@ inline std::uint32_t find_origin(Control& control, ThreadState& state, std::uint
   }
   auto number = static_cast<std::uint32_t>(index[slot]);
   if (number == 0) {
-    number = make_origin(control, state, seen, hash, domain);
+    number = make_origin(control, state, seen, hash, site);
     if (number == 0) {
       return 0;
     }

@@ -26,8 +26,8 @@ inline Counters* freed_of(OriginRecord& origin) { return at<Counters>(address_of
 // them so, and from settle() on as they have come to be.
 class Entry {
  public:
-  Entry(ThreadState& state, std::uint64_t block, const BlockEntry& old) : operation_(state.operation) {
-    operation_.block = block;
+  Entry(ThreadState& state, std::uint64_t key, const BlockEntry& old) : operation_(state.operation) {
+    operation_.block = key;
     operation_.old = old;
   }
   Counters note(Counters* counters) {
@@ -37,6 +37,7 @@ class Entry {
     undone_ += 2;
     return values;
   }
+  void free_of(std::uint64_t pool) { operation_.pool = pool; }
   void begin(OperationKind kind) {
     operation_.undo_count = undone_;
     settle(kind);
@@ -77,20 +78,22 @@ bool is_current(const Control& control, const Shard& shard) {
   return *const_cast<const volatile std::uint32_t*>(&control.generation) == shard.generation;
 }
 
-// Takes the block at `address` out of the table, into `state.detached`.
-[[gnu::noinline]] void detach(Control& control, ThreadState& state, std::uint64_t address) {
-  auto& shard = shard_of(control, address);
+// Takes a block out of the table, into `state.detached`.
+[[gnu::noinline]] void detach(Control& control, ThreadState& state, std::uint64_t key) {
+  auto& shard = shard_of(control, key);
   if (!lock(control, shard, state.number)) {
     count_lost(control, &state, Reason::held);
     return;
   }
-  if (auto* slot = find(shard, address); slot != nullptr) {
+  if (auto* slot = find(shard, key); slot != nullptr) {
+    const auto space = key_space(key);
+    state.detached_pool = pool_of(shard, slot, space);
     state.detached.high = slot->high;
     in_order();
     state.detached.low = slot->low;
     in_order();
     if (is_current(control, shard)) [[likely]] {
-      erase(shard, slot);
+      erase(shard, slot, space);
     } else {
       state.detached.low = 0;
     }
@@ -107,18 +110,26 @@ bool is_current(const Control& control, const Shard& shard) {
   }
 }
 
+// The key that a block of this entry point has at `address`; 0 for an address where there can be none.
+[[gnu::always_inline]] inline std::uint64_t key_at(const Site& site, std::uint64_t address) {
+  return key_space(address) != 0 ? 0 : make_key(address, site.space);
+}
+
 [[gnu::always_inline]] inline void free_block(Control& control, ThreadState& state, const Call& call,
-                                              std::uint64_t address) {
+                                              std::uint64_t address, bool is_inside = false) {
   expect_shrink(control);
-  auto& shard = shard_of(control, address);
+  const auto key = key_at(*call.site, address);
+  auto& shard = shard_of(control, key);
   if (!lock(control, shard, state.number)) [[unlikely]] {
     count_lost(control, &state, Reason::held);
     return;
   }
-  auto* slot = find(shard, address);
+  auto* slot = find(shard, key);
   if (slot == nullptr) [[unlikely]] {
     unlock(shard);
-    count_unknown(state, call);
+    if (!is_inside) {
+      count_unknown(state, call);
+    }
     return;
   }
   const auto block = *slot;
@@ -128,20 +139,68 @@ bool is_current(const Control& control, const Shard& shard) {
     count_lost(control, &state, Reason::no_memory);
     return;
   }
-  Entry entry(state, address, block);
+  Entry entry(state, key, block);
+  const auto space = key_space(key);
+  if (space != 0) [[unlikely]] {
+    entry.free_of(pool_of(shard, slot, space));
+  }
   const auto values = entry.note(freed);
   entry.begin(OperationKind::free);
   if (!is_current(control, shard)) [[unlikely]] {
     entry.settle(OperationKind::none);
     unlock(shard);
-    ++state.unknown_frees;
+    state.unknown_frees += is_inside ? 0 : 1;
     return;
   }
-  erase(shard, slot);
+  erase(shard, slot, space);
   unlock(shard);
   add(freed, values, block_size(block));
   entry.settle(OperationKind::none);
   shrink_live(control, state, block_size(block));
+}
+
+// Takes everything that is left of a pool, each block as a free of its own would: a stop in between shows some of them.
+[[gnu::noinline]] void free_pool(Control& control, ThreadState& state, const Call& call) {
+  const auto& site = *call.site;
+  const auto pool = call.argument(site.pool);
+  for (std::uint32_t i = 0; i < kShards; ++i) {
+    auto& shard = control.shards[std::uint32_t{site.space} << kShardBits | i];
+    if (shard.table == 0) {
+      continue;
+    }
+    if (!lock(control, shard, state.number)) {
+      count_lost(control, &state, Reason::held);
+      continue;
+    }
+    for (std::uint64_t at = 0; at < shard.slots;) {
+      auto* slot = entries(shard) + at;
+      if (slot->low == 0 || (site.pool >= 0 && pools(shard)[at] != pool)) {
+        ++at;
+        continue;
+      }
+      const auto block = *slot;
+      auto* freed = freed_counters(control, state, block);
+      if (freed == nullptr) {
+        count_lost(control, &state, Reason::no_memory);
+        ++at;
+        continue;
+      }
+      expect_shrink(control);
+      Entry entry(state, make_key(block_address(block), site.space), block);
+      entry.free_of(pools(shard)[at]);
+      const auto values = entry.note(freed);
+      entry.begin(OperationKind::free);
+      if (!is_current(control, shard)) {
+        entry.settle(OperationKind::none);
+        break;
+      }
+      erase(shard, slot, site.space);  // what it moves comes here, or behind
+      add(freed, values, block_size(block));
+      entry.settle(OperationKind::none);
+      shrink_live(control, state, block_size(block));
+    }
+    unlock(shard);
+  }
 }
 
 // A realloc of a block that gave none: size 0, and the C library takes that for a free.
@@ -165,16 +224,15 @@ bool is_current(const Control& control, const Shard& shard) {
 
 // The block that a failed realloc left where it was.
 [[gnu::noinline]] void attach_again(Control& control, ThreadState& state) {
-  const auto address = block_address(state.detached);
-  auto& shard = shard_of(control, address);
+  const auto key = key_of(control, state.detached);
+  auto& shard = shard_of(control, key);
   if (!lock(control, shard, state.number)) {
     count_lost(control, &state, Reason::held);
     return;
   }
-  auto* slot = room_for(control, shard, address);
+  auto* slot = room_for(control, shard, key);
   if (slot != nullptr && slot->low == 0) {
-    ++shard.count;
-    put(slot, state.detached);
+    put(shard, slot, state.detached, key_space(key), state.detached_pool);
     unlock(shard);
     in_order();
     state.detached.low = 0;
@@ -217,7 +275,7 @@ void remember_walk(Control& control, ThreadState& state, const Call& call, std::
   innermost.rbp_slot = 0;
   innermost.flags = 0;
   walk(control, state, innermost, limit);
-  const auto number = find_origin(control, state, limit, call.site->domain);
+  const auto number = find_origin(control, state, limit, *call.site);
   remember_walk(control, state, call, limit);
   return number;
 }
@@ -234,21 +292,23 @@ void remember_walk(Control& control, ThreadState& state, const Call& call, std::
 // A block whose address is given out once more: its free was missed. Returns the slot for the new one.
 [[gnu::noinline, gnu::no_caller_saved_registers]] BlockEntry* close_missed(Control& control, ThreadState& state,
                                                                            Shard& shard, BlockEntry* slot,
-                                                                           std::uint64_t address) {
+                                                                           std::uint64_t key) {
   expect_shrink(control);
   const auto missed = *slot;
   auto* freed = freed_counters(control, state, missed);
-  Entry entry(state, address, missed);
+  const auto space = key_space(key);
+  Entry entry(state, key, missed);
+  entry.free_of(pool_of(shard, slot, space));
   const auto values = freed == nullptr ? Counters() : entry.note(freed);
   entry.begin(OperationKind::free);
-  erase(shard, slot);
+  erase(shard, slot, space);
   if (freed != nullptr) {
     add(freed, values, block_size(missed));
   }
   entry.settle(OperationKind::none);
   ++state.missed_frees;
   shrink_live(control, state, block_size(missed));
-  return find_slot(entries(shard), shard.slots, address);
+  return find_slot(entries(shard), shard.slots, key);
 }
 
 [[gnu::noinline, gnu::no_caller_saved_registers]] void lose(Control& control, ThreadState& state, Reason reason,
@@ -270,8 +330,10 @@ template <bool kReallocates>
     lose(control, state, Reason::unusual, has_old);
     return false;
   }
-  auto& shard = shard_of(control, address);
-  expect_block(shard, address);
+  const auto space = call.site->space;
+  const auto key = make_key(address, space);
+  auto& shard = shard_of(control, key);
+  expect_block(shard, key);
   auto number = state.last.origin;
   if (!is_last_call(control, state, call)) {
     number = walk_to_origin(control, state, call);
@@ -296,17 +358,17 @@ template <bool kReallocates>
       lose(control, state, Reason::held, has_old);
       return false;
     }
-    auto* slot = room_for(control, shard, address);
+    auto* slot = room_for(control, shard, key);
     if (slot == nullptr) [[unlikely]] {
       unlock(shard);
       lose(control, state, Reason::no_memory, has_old);
       return false;
     }
     if (slot->low != 0) [[unlikely]] {
-      slot = close_missed(control, state, shard, slot, address);
+      slot = close_missed(control, state, shard, slot, key);
     }
     const auto block = make_block(address, size, number, control.epoch);
-    Entry entry(state, address, block);
+    Entry entry(state, key, block);
     const auto freed_before = has_old ? entry.note(freed) : Counters();
     const auto before = entry.note(allocated_of(origin));
     entry.begin(has_old ? OperationKind::reallocate : OperationKind::allocate);
@@ -315,8 +377,7 @@ template <bool kReallocates>
       unlock(shard);
       continue;  // in the table as it is now
     }
-    put(slot, block);
-    ++shard.count;
+    put(shard, slot, block, space, space == 0 ? 0 : call.argument(call.site->pool));
     unlock(shard);
     if (has_old) {
       add(freed, freed_before, block_size(old));
@@ -343,36 +404,6 @@ template <bool kReallocates>
          (caller >= control.code_begin && caller < control.code_end);
 }
 
-[[gnu::always_inline]] inline ThreadState* enter(const Call& call) {
-  auto& control = call.control();
-  auto* state = thread_state(control);
-  if (state == nullptr) [[unlikely]] {
-    return nullptr;
-  }
-  if (state->busy != 0) [[unlikely]] {
-    count_lost(control, state, Reason::interrupted);
-    return nullptr;
-  }
-  // One that stands at or below this one on the stack was left without a return.
-  if (state->outer_stack > call.stack() && is_part_of_outer(*state, call)) [[unlikely]] {
-    return nullptr;
-  }
-  return state;
-}
-
-struct Size {
-  std::uint64_t bytes;
-  bool overflows;
-};
-
-Size size_of(const Call& call) {
-  Size size{call.argument(call.site->size), false};
-  if (call.site->count >= 0) {
-    size.overflows = __builtin_mul_overflow(size.bytes, call.argument(call.site->count), &size.bytes);
-  }
-  return size;
-}
-
 class Busy {
  public:
   explicit Busy(ThreadState& state) : state_(state) {
@@ -389,6 +420,114 @@ class Busy {
  private:
   ThreadState& state_;
 };
+
+// Whether the call of a pool's entry point that is under way is still there, which this one then is part of: a pool may
+// have been left by a longjmp. Its hook waits for it, so that the stack leads by there.
+[[gnu::noinline, gnu::no_caller_saved_registers]] bool is_on_stack(ThreadState& state, const Call& call) {
+  const Busy busy(state);
+  const auto& control = call.control();
+  const auto& outer = *at<const Site>(state.outer_site);
+  const auto hook = state.outer_stack - offsetof(Call, return_address);
+  const auto slot = hook - sizeof(std::uint64_t);  // where the hook's call has put its return address
+  const auto is_in_hook = [&](std::uint64_t pc) { return pc >= control.code_begin && pc < control.code_end; };
+  std::uint64_t returns_to = 0;
+  if (call.stack() > slot || !word(control, state, slot, returns_to) || !is_in_hook(returns_to)) {
+    return false;
+  }
+  if (call.stack() == slot || (call.return_address >= outer.module_begin && call.return_address < outer.module_end))
+      [[likely]] {
+    return true;  // jumped to by it, or called
+  }
+  follow_modules(control, state);
+  WalkedFrame frame{};
+  frame.pc = call.return_address;
+  frame.sp = call.stack() + sizeof(std::uint64_t);
+  frame.rbp = call.rbp;
+  Walker walker(control, state);
+  constexpr int kMostSteps = 1024;
+  for (int steps = 0; steps < kMostSteps; ++steps) {
+    if (frame.sp == hook && is_in_hook(frame.pc)) {
+      return true;
+    }
+    if (frame.sp > hook) {
+      return false;
+    }
+    WalkedFrame caller;
+    if (!walker.step(frame, caller)) {
+      break;
+    }
+    frame = caller;
+  }
+  return true;  // as far as can be seen
+}
+
+// Whether a call is part of the pool's that is under way on its thread; forgets that one where it was left.
+[[gnu::noinline, gnu::no_caller_saved_registers]] bool is_part_of_pool(ThreadState& state, const Call& call) {
+  if (is_on_stack(state, call)) {
+    return true;
+  }
+  state.outer_stack = 0;
+  return false;
+}
+
+// A call inside one of a pool of the user's own: the memory is the pool's own business. Nothing is added, and what is
+// in the books already comes off. True where its end is waited for.
+[[gnu::noinline, gnu::no_caller_saved_registers]] bool take_inside(ThreadState& state, const Call& call) {
+  const Busy busy(state);
+  auto& control = call.control();
+  const auto& site = *call.site;
+  if (site.kind == SiteKind::free_all) {
+    free_pool(control, state, call);
+    return false;
+  }
+  if (site.kind != SiteKind::free && site.kind != SiteKind::reallocate) {
+    return false;
+  }
+  const auto pointer = call.argument(site.pointer);
+  if (pointer == 0) {
+    return false;
+  }
+  if (site.kind == SiteKind::reallocate && state.detached.low == 0) {
+    return true;
+  }
+  free_block(control, state, call, pointer, true);
+  return false;
+}
+
+bool is_in_pool(const ThreadState& state) { return at<const Site>(state.outer_site)->space != 0; }
+
+[[gnu::always_inline]] inline ThreadState* enter(const Call& call) {
+  auto& control = call.control();
+  auto* state = thread_state(control);
+  if (state == nullptr) [[unlikely]] {
+    return nullptr;
+  }
+  if (state->busy != 0) [[unlikely]] {
+    count_lost(control, state, Reason::interrupted);
+    return nullptr;
+  }
+  // One that stands at or below this one on the stack was left without a return.
+  if (state->outer_stack > call.stack()) [[unlikely]] {
+    if (is_in_pool(*state) ? is_part_of_pool(*state, call) && !take_inside(*state, call)
+                           : is_part_of_outer(*state, call)) {
+      return nullptr;
+    }
+  }
+  return state;
+}
+
+struct Size {
+  std::uint64_t bytes;
+  bool overflows;
+};
+
+Size size_of(const Call& call) {
+  Size size{call.site->size < 0 ? call.site->bytes : call.argument(call.site->size), false};
+  if (call.site->count >= 0) {
+    size.overflows = __builtin_mul_overflow(size.bytes, call.argument(call.site->count), &size.bytes);
+  }
+  return size;
+}
 
 inline void begin_outer(ThreadState& state, const Call& call) {
   state.outer_site = address_of(call.site);
@@ -415,11 +554,13 @@ inline void begin_outer(ThreadState& state, const Call& call) {
   in_order();
   begin_outer(state, call);
   const auto pointer = call.argument(site.pointer);
-  if (pointer != 0) {
+  if (site.kind == SiteKind::free_all) {
+    free_pool(control, state, call);
+  } else if (pointer != 0) {
     if (site.kind == SiteKind::free) {
       free_block(control, state, call, pointer);
     } else if (site.kind == SiteKind::reallocate) {
-      detach(control, state, pointer);
+      detach(control, state, key_at(site, pointer));
     }
   }
   return true;
@@ -441,10 +582,12 @@ inline void begin_outer(ThreadState& state, const Call& call) {
     const auto size = size_of(call);
     const bool had_block = call.argument(site.pointer) != 0;
     const bool was_freed = result != 0 || (size.bytes == 0 && !size.overflows);
-    if (had_block && was_freed && state.detached.low == 0) {
+    // See take_inside.
+    const bool is_inside = call.outer_stack != 0 && at<const Site>(call.outer_site)->space != 0;
+    if (had_block && was_freed && state.detached.low == 0 && !is_inside) {
       ++state.unknown_frees;
     }
-    if (result != 0) {
+    if (result != 0 && !is_inside) {
       return allocate<true>(control, state, call, result, size.bytes);
     }
     if (state.detached.low != 0) {

@@ -28,6 +28,10 @@ inline OriginRecord* origin_record(Control& control, std::uint32_t number) {
   return at<OriginRecord>(chunk) + (number - 1) % kOriginsPerChunk;
 }
 
+inline std::uint64_t key_of(Control& control, const BlockEntry& block) {
+  return make_key(block_address(block), origin_record(control, block_origin(block))->space);
+}
+
 /// Takes an operation back that its thread will never complete.
 inline void take_back(Control& control, ThreadState& state) {
   auto& operation = state.operation;
@@ -39,25 +43,24 @@ inline void take_back(Control& control, ThreadState& state) {
       *at<std::uint64_t>(operation.undo[i].address) = operation.undo[i].value;
     }
     auto& shard = shard_of(control, operation.block);
+    const auto space = key_space(operation.block);
     auto* slot = find(shard, operation.block);
     if (kind == OperationKind::free) {
       auto* room = slot == nullptr ? room_for(control, shard, operation.block) : nullptr;
       if (room != nullptr) {
-        *room = operation.old;
-        ++shard.count;
+        put(shard, room, operation.old, space, operation.pool);
       }
     } else if (slot != nullptr) {
-      erase(shard, slot);
+      erase(shard, slot, space);
     }
   }
   operation.kind = OperationKind::none;
   if (state.detached.low != 0) {
-    const auto address = block_address(state.detached);
-    auto& shard = shard_of(control, address);
-    auto* slot = room_for(control, shard, address);
+    const auto key = key_of(control, state.detached);
+    auto& shard = shard_of(control, key);
+    auto* slot = room_for(control, shard, key);
     if (slot != nullptr && slot->low == 0) {
-      *slot = state.detached;
-      ++shard.count;
+      put(shard, slot, state.detached, key_space(key), state.detached_pool);
     }
     state.detached = {};
   }

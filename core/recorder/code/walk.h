@@ -261,17 +261,22 @@ inline bool are_unchanged(const ThreadState& state, std::uint64_t first, std::ui
 
 inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
 
+/// After a change of the modules nothing of the rows that were looked up holds.
+inline void follow_modules(const Control& control, ThreadState& state) {
+  if (state.modules_generation != control.modules_generation) [[unlikely]] {
+    state.walked_count = 0;
+    zero(address_of(state.row_cache), kRowCache * (sizeof(RowCacheEntry) / sizeof(std::uint64_t)));
+    state.modules_generation = control.modules_generation;
+  }
+}
+
 /// Walks from `innermost` on, so that state.walked ends in it and has `limit` frames or all, and one step is known of
 /// the last of them.
 [[gnu::noinline]] inline void walk(const Control& control, ThreadState& state, const WalkedFrame& innermost,
                                    std::uint64_t limit) {
   constexpr auto kCapacity = std::uint64_t{kWalked};
   state.last.origin = 0;
-  if (state.modules_generation != control.modules_generation) [[unlikely]] {
-    state.walked_count = 0;
-    zero(address_of(state.row_cache), kRowCache * (sizeof(RowCacheEntry) / sizeof(std::uint64_t)));
-    state.modules_generation = control.modules_generation;
-  }
+  follow_modules(control, state);
   auto* walked = state.walked;
   // New frames are put at the far end first, outermost first as well, and moved down behind those that stay.
   auto keep = state.walked_count;  // remembered frames that are still thought to be on the stack
