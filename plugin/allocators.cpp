@@ -107,15 +107,6 @@ void add_once(std::vector<AddressRange>& ranges, const ElfSymbol& symbol) {
 // Functions begin at multiples of 16; what lies between is padding.
 constexpr std::uint64_t kPadding = 16;
 
-// A function begins at `offset`: no code of the entry point before it lies there.
-void limit_room(std::vector<EntryPoint>& entry_points, std::uint64_t offset) {
-  const auto next = std::ranges::lower_bound(entry_points, offset, {}, &EntryPoint::offset);
-  if (next != entry_points.begin()) {
-    auto& before = *std::prev(next);
-    before.room = std::min(before.room, offset - before.offset);
-  }
-}
-
 // What is not an allocator, but has to be known in order to record inside a process.
 void note_run_time(const ElfSymbol& symbol, ModuleEntryPoints& found) {
   if (symbol.name == "_Unwind_Find_FDE") {
@@ -143,6 +134,14 @@ const std::vector<EntryPointSpec>& known_entry_points() {
 }
 
 bool is_operator_new(std::string_view symbol) { return symbol.starts_with("_Znwm") || symbol.starts_with("_Znam"); }
+
+void limit_room(std::vector<EntryPoint>& entry_points, std::uint64_t offset) {
+  const auto next = std::ranges::lower_bound(entry_points, offset, {}, &EntryPoint::offset);
+  if (next != entry_points.begin()) {
+    auto& before = *std::prev(next);
+    before.room = std::min(before.room, offset - before.offset);
+  }
+}
 
 ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, const ElfFile* debug_file) {
   static const auto ranks = [] {

@@ -14,17 +14,22 @@ enum class CallKind : std::uint8_t {
   allocate_out,  ///< stores the block through its pointer argument and returns 0, or an error number
   reallocate,    ///< takes a block and returns another, or null: the old one stays
   free,          ///< takes a block back
+  free_all,      ///< takes back all that a pool has given
 };
 
-/// An allocator entry point by its symbol. Arguments are numbered from 0; -1 where there is none.
+/// An allocator entry point by its symbol. Arguments are numbered as in layout::Site: from 0 on, -1 where there is
+/// none.
 struct EntryPointSpec {
-  std::string_view name{};  ///< as in the symbol table
+  std::string_view name{};  ///< as in the symbol table; of the user's own as the user said it
   std::string_view domain{};
   CallKind kind = CallKind::allocate;
   std::int8_t pointer = -1;  ///< the block taken; for allocate_out where the block's address is stored
   std::int8_t size = -1;
-  std::int8_t count = -1;  ///< multiplies `size`
-  bool is_plain = true;    ///< one of the C or C++ library's own names: local symbols of that name are somebody else's
+  std::int8_t count = -1;   ///< multiplies `size`
+  bool is_plain = true;     ///< one of the C or C++ library's own names: local symbols of that name are somebody else's
+  std::int8_t pool = -1;    ///< which of several pools; the same for all blocks that a free_all of it takes
+  std::uint64_t bytes = 0;  ///< the size where no argument says it
+  bool is_own = false;      ///< of a pool of the user's own: its blocks may lie where others' do
 };
 
 /// Every entry point known, in order of preference among names of one address.
@@ -40,6 +45,9 @@ struct EntryPoint {
   std::uint64_t size = 0;    ///< of its code
   std::uint64_t room = 0;    ///< bytes up to the next symbol, or about as many as `size` where there is none
 };
+
+/// Where a function begins at `offset` there is no code of the entry point before it. `entry_points` ascend by offset.
+void limit_room(std::vector<EntryPoint>& entry_points, std::uint64_t offset);
 
 /// Which C library a module is, or has in it.
 enum class CLibrary : std::uint8_t { none, gnu, musl };

@@ -9,16 +9,23 @@
 #include <tuple>
 #include <utility>
 
+#include "core/recorder/layout.h"
 #include "core/symbols/symbolizer.h"
 
 namespace memsnap {
 namespace {
 
 // System V AMD64 psABI: the first integer arguments.
-constexpr std::array kArguments = {Register::rdi, Register::rsi, Register::rdx, Register::rcx};
+constexpr std::array kArguments = {Register::rdi, Register::rsi, Register::rdx,
+                                   Register::rcx, Register::r8,  Register::r9};
 
-std::uint64_t argument(StoppedThread& thread, std::int8_t index) {
-  return index < 0 ? 0 : thread.read(kArguments.at(static_cast<std::uint8_t>(index))).value_or(0);
+std::uint64_t argument(StoppedThread& thread, std::int8_t which) {
+  if (which < 0) {
+    return 0;
+  }
+  const bool is_int = which >= layout::kIntArgument;
+  const auto value = thread.read(kArguments.at(static_cast<std::size_t>(which % layout::kIntArgument))).value_or(0);
+  return is_int ? static_cast<std::uint32_t>(value) : value;
 }
 
 std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {
@@ -43,18 +50,32 @@ BreakpointEngine::BreakpointEngine(Debugger& debugger, Recording& recording, Ent
       frame_limit_(frame_limit),
       stack_(debugger.memory()) {}
 
-Result<void> BreakpointEngine::watch_module(const LoadedModule& module) {
-  for (const auto& entry_point : entry_points_.of(module.id).entry_points) {
-    const Address address{entry_point.offset + module.bias};
-    if (sites_.contains(address)) {
-      continue;
+Result<void> BreakpointEngine::watch(const EntryPoint& entry_point, const LoadedModule& module) {
+  const Address address{entry_point.offset + module.bias};
+  if (sites_.contains(address)) {
+    return {};
+  }
+  const auto breakpoint = debugger_.set_breakpoint(address);
+  if (!breakpoint) {
+    return std::unexpected(breakpoint.error());
+  }
+  sites_.emplace(address,
+                 Site{&entry_point, module.id, *breakpoint, recording_.domains.intern(entry_point.spec.domain)});
+  return {};
+}
+
+Result<void> BreakpointEngine::watch_modules() {
+  for (const auto& module : modules_.modules()) {
+    for (const auto& entry_point : entry_points_.of(module.id).entry_points) {
+      if (auto watched = watch(entry_point, module); !watched) {
+        return watched;
+      }
     }
-    const auto breakpoint = debugger_.set_breakpoint(address);
-    if (!breakpoint) {
-      return std::unexpected(breakpoint.error());
+    for (const auto& entry_point : entry_points_.own(module.id)) {
+      if (auto watched = watch(entry_point, module); !watched) {
+        return watched;
+      }
     }
-    sites_.emplace(address,
-                   Site{&entry_point, module.id, *breakpoint, recording_.domains.intern(entry_point.spec.domain)});
   }
   return {};
 }
@@ -77,12 +98,7 @@ Result<void> BreakpointEngine::modules_changed(const ModuleMap& modules) {
   std::erase_if(returns_,
                 [&](const auto& entry) { return forget(entry.first, entry.second.pc, entry.second.breakpoint); });
   debugger_.remove_breakpoints(gone);
-  for (const auto& module : modules_.modules()) {
-    if (auto watched = watch_module(module); !watched) {
-      return watched;
-    }
-  }
-  return {};
+  return watch_modules();
 }
 
 AfterHit BreakpointEngine::breakpoint_hit(Address address, StoppedThread& thread) {
@@ -106,33 +122,58 @@ void BreakpointEngine::on_entry(Address address, const Site& site, StoppedThread
     ++not_recorded_["stack not readable"];
     return;
   }
-  const auto& spec = site.entry_point->spec;
-  PendingCall call;
-  call.entry_point = site.entry_point;
-  call.entry = address;
+  auto call = call_of(address, site, thread);
   call.stack = {*rsp};
   call.return_address = {*return_address};
-  call.domain = site.domain;
-  if (spec.kind == CallKind::allocate_out) {
-    call.out = {argument(thread, spec.pointer)};
-  } else {
-    call.pointer = {argument(thread, spec.pointer)};
-  }
-  call.size = argument(thread, spec.size);
-  if (spec.count >= 0) {
-    call.overflows = __builtin_mul_overflow(call.size, argument(thread, spec.count), &call.size);
-  }
-
   if (is_nested(call, thread)) {
+    if (pending_.of(thread.id()).back().entry_point->spec.is_own) {
+      take_inside(std::move(call), thread, *rsp);
+    }
     return;
   }
   std::vector<PendingCall> abandoned;
   pending_.drop_unwound(thread.id(), call.stack, abandoned);
   give_back(abandoned);
-  if (spec.kind == CallKind::free) {
-    on_free(std::move(call), thread.id());
+  if (const auto kind = call.entry_point->spec.kind; kind == CallKind::free || kind == CallKind::free_all) {
+    on_free(std::move(call), thread);
   } else {
     on_call(std::move(call), thread, *rsp);
+  }
+}
+
+PendingCall BreakpointEngine::call_of(Address address, const Site& site, StoppedThread& thread) const {
+  const auto& spec = site.entry_point->spec;
+  PendingCall call;
+  call.entry_point = site.entry_point;
+  call.entry = address;
+  call.domain = site.domain;
+  call.space = Space(spec.is_own ? static_cast<std::uint16_t>(site.domain) + 1 : 0);
+  call.is_watched = spec.kind != CallKind::free || spec.is_own;
+  if (spec.kind == CallKind::allocate_out) {
+    call.out = {argument(thread, spec.pointer)};
+  } else {
+    call.pointer = {argument(thread, spec.pointer)};
+  }
+  call.pool = argument(thread, spec.pool);
+  call.size = spec.size < 0 ? spec.bytes : argument(thread, spec.size);
+  if (spec.count >= 0) {
+    call.overflows = __builtin_mul_overflow(call.size, argument(thread, spec.count), &call.size);
+  }
+  return call;
+}
+
+// The memory is the pool's own business: nothing is added, and what is in the books already comes off.
+void BreakpointEngine::take_inside(PendingCall call, StoppedThread& thread, std::uint64_t rsp) {
+  const auto& spec = call.entry_point->spec;
+  if (spec.kind == CallKind::free_all) {
+    ledger_.free_pool(call.space, spec.pool < 0 ? std::nullopt : std::optional(call.pool));
+  } else if (ledger_.find(call.pointer, call.space) == nullptr) {
+    return;
+  } else if (spec.kind == CallKind::free) {
+    ledger_.free(call.pointer, call.space);
+  } else if (spec.kind == CallKind::reallocate) {
+    call.is_inside = true;
+    on_call(std::move(call), thread, rsp);
   }
 }
 
@@ -150,8 +191,8 @@ bool BreakpointEngine::is_nested(const PendingCall& call, StoppedThread& thread)
     }
     // Nobody saw a free return: what comes next from one call site for all (an interpreter's calls of C functions) is a
     // call of its own. A free that jumps on does so with nothing that is still in the books.
-    return outer.entry_point->spec.kind != CallKind::free ||
-           (call.entry_point->spec.kind == CallKind::free && ledger_.find(call.pointer) == nullptr);
+    return outer.is_watched ||
+           (call.entry_point->spec.kind == CallKind::free && ledger_.find(call.pointer, call.space) == nullptr);
   }
   if (outer.stack < call.stack) {
     return false;
@@ -164,29 +205,32 @@ bool BreakpointEngine::is_nested(const PendingCall& call, StoppedThread& thread)
   const auto frames = traceback(thread, call.return_address, call.stack, kNestingDepth);
   const auto outer_entry = modules_.to_pc(outer.entry);
   const auto outer_return = modules_.to_pc(outer.return_address);
-  const bool is_free = outer.entry_point->spec.kind == CallKind::free;
   for (const auto& frame : frames.frames) {
     const bool is_inside = frame.pc.module == outer_entry.module && frame.pc.offset > outer_entry.offset &&
                            frame.pc.offset <= outer_entry.offset + outer.entry_point->size;
-    if (is_inside || (!is_free && frame.pc == outer_return)) {
+    if (is_inside || (outer.is_watched && frame.pc == outer_return)) {
       return true;
     }
   }
-  return frames.end != TracebackEnd::complete && !is_free;
+  return frames.end != TracebackEnd::complete && outer.is_watched;
 }
 
-void BreakpointEngine::on_free(PendingCall call, OsThreadId thread) {
+void BreakpointEngine::on_free(PendingCall call, StoppedThread& thread) {
   // Recorded before the real call: afterwards the address may belong to another thread already. What is not in the
   // books, and is freed from inside the allocator's own module, need not be the program's: glibc's per-thread cache is
   // given back so when a thread ends.
+  const auto& spec = call.entry_point->spec;
   const auto* caller = modules_.find(call.return_address);
-  const bool is_own_business =
-      ledger_.find(call.pointer) == nullptr && caller != nullptr && caller == modules_.find(call.entry);
-  if (!is_own_business) {
-    ledger_.free(call.pointer);
+  const bool is_own_business = !spec.is_own && ledger_.find(call.pointer, call.space) == nullptr && caller != nullptr &&
+                               caller == modules_.find(call.entry);
+  if (spec.kind == CallKind::free_all) {
+    ledger_.free_pool(call.space, spec.pool < 0 ? std::nullopt : std::optional(call.pool));
+  } else if (!is_own_business) {
+    ledger_.free(call.pointer, call.space);
   }
-  auto& calls = pending_.of(thread);
-  if (!calls.empty() && calls.back().entry_point->spec.kind == CallKind::free) {
+  call.is_watched = call.is_watched && watch_return(call.return_address).empty();
+  auto& calls = pending_.of(thread.id());
+  if (!calls.empty() && !calls.back().is_watched) {
     calls.pop_back();  // that one returned long ago
   }
   calls.push_back(std::move(call));
@@ -198,12 +242,12 @@ void BreakpointEngine::on_call(PendingCall call, StoppedThread& thread, std::uin
     return;
   }
   auto& calls = pending_.of(thread.id());
-  if (!calls.empty() && calls.back().entry_point->spec.kind == CallKind::free) {
+  if (!calls.empty() && !calls.back().is_watched) {
     calls.pop_back();
   }
   call.traceback = traceback(thread, call.return_address, {rsp}, frame_limit_);
   if (call.entry_point->spec.kind == CallKind::reallocate && call.pointer) {
-    call.old = ledger_.detach(call.pointer);
+    call.old = ledger_.detach(call.pointer, call.space);
   }
   calls.push_back(std::move(call));
 }
@@ -269,12 +313,15 @@ void BreakpointEngine::on_return(Address address, StoppedThread& thread) {
 
 void BreakpointEngine::finish(const PendingCall& call, std::uint64_t result, OsThreadId thread) {
   const auto& spec = call.entry_point->spec;
+  if (spec.kind == CallKind::free || spec.kind == CallKind::free_all) {
+    return;
+  }
   if (spec.kind == CallKind::allocate_out) {
     // An int: the upper half of rax means nothing.
     const bool succeeded = static_cast<std::uint32_t>(result) == 0;
     const auto block = succeeded ? read_word(debugger_.memory(), call.out) : std::nullopt;
     if (block && *block != 0) {
-      ledger_.allocate({*block}, call.size, origin(call, thread));
+      ledger_.allocate({*block}, call.size, origin(call, thread), call.space, call.pool);
     }
     return;
   }
@@ -292,8 +339,8 @@ void BreakpointEngine::finish(const PendingCall& call, std::uint64_t result, OsT
       ledger_.count_unknown_free();
     }
   }
-  if (result != 0) {
-    ledger_.allocate({result}, call.size, origin(call, thread));
+  if (result != 0 && !call.is_inside) {
+    ledger_.allocate({result}, call.size, origin(call, thread), call.space, call.pool);
   }
 }
 
@@ -359,8 +406,8 @@ EngineReport BreakpointEngine::report() {
   for (const auto& [address, site] : sites_) {
     const auto& spec = site.entry_point->spec;
     const auto module = base_name(recording_.modules.get(site.module).path);
-    report.entry_points.push_back(
-        {std::string(spec.domain), demangle(std::string(spec.name)), std::string(module), "breakpoint"});
+    report.entry_points.push_back({std::string(spec.domain), demangle(std::string(spec.name)), std::string(module),
+                                   std::string(call_word(spec.kind)), argument_words(spec), "breakpoint"});
   }
   const auto order = [](const WatchedEntryPoint& entry) { return std::tie(entry.domain, entry.module, entry.name); };
   std::ranges::sort(report.entry_points, {}, order);

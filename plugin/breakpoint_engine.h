@@ -27,6 +27,7 @@ class BreakpointEngine final : public Engine {
 
   std::string_view name() const override { return "breakpoint"; }
   Result<void> modules_changed(const ModuleMap& modules) override;
+  Result<void> allocators_changed() override { return watch_modules(); }
   AfterHit breakpoint_hit(Address address, StoppedThread& thread) override;
   std::uint64_t passed_size() override { return ledger_.totals().size; }
   void stop(bool process_is_gone) override;
@@ -52,11 +53,15 @@ class BreakpointEngine final : public Engine {
     BreakpointId breakpoint;
   };
 
-  Result<void> watch_module(const LoadedModule& module);
+  Result<void> watch_modules();
+  Result<void> watch(const EntryPoint& entry_point, const LoadedModule& module);
+  PendingCall call_of(Address address, const Site& site, StoppedThread& thread) const;
   void on_entry(Address address, const Site& site, StoppedThread& thread);
   void on_return(Address address, StoppedThread& thread);
-  void on_free(PendingCall call, OsThreadId thread);
+  void on_free(PendingCall call, StoppedThread& thread);
   void on_call(PendingCall call, StoppedThread& thread, std::uint64_t rsp);
+  /// A call that one of a pool of the user's own made.
+  void take_inside(PendingCall call, StoppedThread& thread, std::uint64_t rsp);
   /// Whether `call` was made by a call of an entry point that is under way on its thread.
   bool is_nested(const PendingCall& call, StoppedThread& thread);
   /// Why a return to `address` cannot be watched; empty where it is.

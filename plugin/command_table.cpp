@@ -56,6 +56,11 @@ Completions complete_filter(Session&, Words words) {
   return words.empty() ? Completions{"include", "exclude", "list", "clear"} : Completions{"--all-frames"};
 }
 
+Completions complete_allocator(Session&, Words words) {
+  return words.empty() ? Completions{"add", "list"}
+                       : Completions{"--alloc", "--realloc", "--free", "--free-all", "--json"};
+}
+
 // The file's name is for the user to find.
 Completions complete_save(Session& session, Words words) {
   return words.size() == 1 ? snapshot_completions(session) : Completions();
@@ -115,6 +120,24 @@ constexpr std::array kCommands = {
             "has a\n"
             "source line and is not hidden.\n",
             commands::hide, complete_hide},
+    Command{
+        "allocator",
+        "list [--json] | add NAME [--alloc FUNC:size=ARG[,count=ARG][,pool=ARG]]... "
+        "[--realloc FUNC:ptr=ARG,size=ARG]... [--free FUNC:ptr=ARG]... [--free-all FUNC[:pool=ARG]]...",
+        "List the functions that are traced, or add a pool of your own.",
+        "'add' makes a domain of your own pool's or arena's functions, or adds functions to it. FUNC is any function "
+        "of\n"
+        "the program or its libraries, those loaded later too. ARG is the number of an argument, from 1 to 6 (of a "
+        "C++\n"
+        "member function, 1 is the object), with an i behind it where it is an int: size=2, size=2i. count=ARG\n"
+        "multiplies size; bytes=SIZE in place of size is one that is always the same; out=ARG is where --alloc stores\n"
+        "the block if it does not return it. --free-all takes back all that was given; with pool=ARG, what was given "
+        "by\n"
+        "--alloc and --realloc with the same value as their argument pool=ARG.\n"
+        "\n"
+        "The outermost function counts: what a pool's functions get from malloc is the pool's own business, and the\n"
+        "blocks that it gives are counted. What it gets elsewhere, as it is created, counts as malloc.\n",
+        commands::allocator, complete_allocator},
     Command{
         "limit", "[SIZE | --peak | off]", "Stop the program where what is live passes a size.",
         "It stops as at a breakpoint, where the allocator call returns that took the traced size from at most SIZE\n"

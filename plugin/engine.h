@@ -17,9 +17,11 @@ namespace memsnap {
 /// An entry point that an engine watches, for `status`.
 struct WatchedEntryPoint {
   std::string domain;
-  std::string name;      ///< demangled
-  std::string module;    ///< base name
-  std::string_view how;  ///< "breakpoint" or "hook"
+  std::string name;       ///< demangled
+  std::string module;     ///< base name
+  std::string call;       ///< what it does, see call_word
+  std::string arguments;  ///< see argument_words
+  std::string_view how;   ///< "breakpoint" or "hook"
 };
 
 /// What an engine can tell of itself.
@@ -47,6 +49,8 @@ class Engine {
   virtual std::uint64_t passed_size() = 0;
   /// The user's own breakpoints are others now.
   virtual void breakpoints_changed() {}
+  /// The user has added an allocator. Errors: the first of its functions that cannot be watched; the others are.
+  virtual Result<void> allocators_changed() { return {}; }
   /// Takes everything out of the process again. `process_is_gone`: there is nothing to take it out of.
   virtual void stop(bool process_is_gone) = 0;
 

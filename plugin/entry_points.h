@@ -1,10 +1,12 @@
 #pragma once
 
+#include <deque>
 #include <unordered_map>
 
 #include "core/module.h"
 #include "core/trace/traceback.h"
 #include "plugin/allocators.h"
+#include "plugin/own_allocators.h"
 
 namespace memsnap {
 
@@ -16,12 +18,26 @@ class EntryPoints {
   /// The reference stays valid.
   const ModuleEntryPoints& of(ModuleId id);
 
+  /// Those of the user's own allocators. References to the entry points stay valid; more come with more allocators.
+  const std::deque<EntryPoint>& own(ModuleId id);
+  OwnAllocators& own_allocators() { return own_allocators_; }
+
   /// Whether this call of malloc was made by the C++ library's `operator new`, which only passes on to it: the block
   /// belongs to the domain `new`.
   bool is_operator_new(const Traceback& traceback);
 
  private:
+  struct Own {
+    std::deque<EntryPoint> entry_points;
+    std::size_t looked_for = 0;  // functions of the user's own
+  };
+
+  template <typename Visit>
+  void visit_files(ModuleId id, Visit visit);
+
   const ModuleTable& modules_;
+  OwnAllocators own_allocators_;
+  std::unordered_map<ModuleId, Own> own_by_module_;
   std::unordered_map<ModuleId, ModuleEntryPoints> by_module_;
 };
 

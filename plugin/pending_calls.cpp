@@ -13,8 +13,7 @@ std::optional<PendingCall> PendingCalls::take_returned(OsThreadId thread, Addres
   }
   auto& calls = found->second;
   const auto call = std::ranges::find_if(calls.rbegin(), calls.rend(), [&](const PendingCall& candidate) {
-    return candidate.return_address == return_address && candidate.stack + 8 == stack &&
-           candidate.entry_point->spec.kind != CallKind::free;
+    return candidate.return_address == return_address && candidate.stack + 8 == stack && candidate.is_watched;
   });
   if (call == calls.rend()) {
     return std::nullopt;

@@ -11,7 +11,7 @@
 
 namespace memsnap {
 
-/// A call of an entry point that has not returned yet (a free: that has not been seen to return).
+/// A call of an entry point that has not returned yet (one that is not watched: that has not been seen to return).
 struct PendingCall {
   const EntryPoint* entry_point = nullptr;
   Address entry;  ///< run-time address of the entry point
@@ -22,7 +22,11 @@ struct PendingCall {
   Address out;               ///< where allocate_out stores the block's address
   Address pointer;           ///< the block that is taken
   std::optional<Block> old;  ///< what reallocate took from the books
+  std::uint64_t pool = 0;    ///< which of several pools
   DomainId domain{};
+  Space space{};
+  bool is_watched = true;  ///< whether its return is: a free's is not, but for a pool of the user's own
+  bool is_inside = false;  ///< made by a call of such a pool: what it gives is the pool's own business
   Traceback traceback;
 };
 

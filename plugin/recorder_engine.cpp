@@ -65,7 +65,7 @@ Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
   if (!is_installed_) {
     modules_ = modules;
     const auto has_allocator = [&](const LoadedModule& module) {
-      return !entry_points_.of(module.id).entry_points.empty();
+      return !entry_points_.of(module.id).entry_points.empty() || !entry_points_.own(module.id).empty();
     };
     return std::ranges::any_of(modules_.modules(), has_allocator) ? begin() : Result<void>();
   }
@@ -77,6 +77,8 @@ Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
   remark_.clear();
   if (auto updated = installation_->update(modules_, recording_.modules); !updated) {
     remark_ = updated.error().message;
+  } else {
+    remark_ = installation_->own_problem();
   }
   stub_symbols_.tell(installation_->hooks(), modules_);
   watch_start_and_exit();
@@ -99,6 +101,7 @@ Result<void> RecorderEngine::begin() {
     return installed;
   }
   is_installed_ = true;
+  remark_ = installation_->own_problem();
   set_epoch(epoch_);
   watch_start_and_exit();
   tell_symbols();
@@ -235,6 +238,18 @@ void RecorderEngine::breakpoints_changed() {
     remark_ = adapted.error().message;
   }
   stub_symbols_.tell(installation_->hooks(), modules_);
+}
+
+Result<void> RecorderEngine::allocators_changed() {
+  if (is_gone_) {
+    return {};
+  }
+  if (!is_installed_) {
+    return modules_changed(ModuleMap(modules_));
+  }
+  auto added = installation_->add_own(modules_, recording_.modules);
+  stub_symbols_.tell(installation_->hooks(), modules_);
+  return added;
 }
 
 AfterHit RecorderEngine::breakpoint_hit(Address address, StoppedThread& thread) {
@@ -579,8 +594,8 @@ EngineReport RecorderEngine::report_of(const RecordedBooks* books) const {
   EngineReport report;
   for (const auto& hook : installation_->hooks()) {
     if (!hook.domain.empty()) {
-      report.entry_points.push_back(
-          {hook.domain, demangle(hook.name), hook.module, hook.plan.way == HookWay::jump ? "hook" : "breakpoint"});
+      report.entry_points.push_back({hook.domain, demangle(hook.name), hook.module, hook.call, hook.arguments,
+                                     hook.plan.way == HookWay::jump ? "hook" : "breakpoint"});
     }
   }
   const auto order = [](const WatchedEntryPoint& entry) { return std::tie(entry.domain, entry.module, entry.name); };

@@ -30,6 +30,7 @@ class RecorderEngine final : public Engine {
   Result<void> modules_changed(const ModuleMap& modules) override;
   AfterHit breakpoint_hit(Address address, StoppedThread& thread) override;
   void breakpoints_changed() override;
+  Result<void> allocators_changed() override;
   std::uint64_t passed_size() override;
   void stop(bool process_is_gone) override;
   Result<Snapshot> now() override;

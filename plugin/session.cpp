@@ -184,6 +184,26 @@ Result<void> Session::set_limit(std::optional<std::uint64_t> bytes) {
   return {};
 }
 
+Result<void> Session::add_allocator(std::string_view domain, const std::vector<OwnFunction>& functions) {
+  if (wanted_ && debugger_.state() == InferiorState::running) {
+    return fail(Code::running, "the process is running; interrupt it first");
+  }
+  if (auto added = entry_points_.own_allocators().add(domain, functions); !added) {
+    return added;
+  }
+  if (wanted_ && !process_is_gone_ && engine_ && debugger_.state() == InferiorState::stopped) {
+    return engine_->allocators_changed();
+  }
+  return {};
+}
+
+bool Session::has_own(const EntryPointSpec& function) {
+  const auto is_it = [&](const EntryPoint& entry) { return entry.spec.name == function.name; };
+  return engine_ && std::ranges::any_of(modules_.modules(), [&](const LoadedModule& module) {
+           return std::ranges::any_of(entry_points_.own(module.id), is_it);
+         });
+}
+
 Result<SnapshotPtr> Session::take(const std::string& name) {
   if (!name.empty()) {
     if (auto free_to_use = snapshots_.check_name(name); !free_to_use) {

@@ -62,6 +62,12 @@ class Session final : public DebuggerEvents {
   /// Stops the program at each allocation that takes what is live from at most `bytes` to more; nullopt: at none.
   Result<void> set_limit(std::optional<std::uint64_t> bytes);
   std::optional<std::uint64_t> limit() const { return limit_; }
+  /// Adds functions to a domain of the user's own, and watches them from now on where something is traced. Errors: what
+  /// was wrong with them, and then nothing has changed; which of them cannot be watched in this process.
+  Result<void> add_allocator(std::string_view domain, const std::vector<OwnFunction>& functions);
+  const OwnAllocators& own_allocators() { return entry_points_.own_allocators(); }
+  /// Whether a module of the process, or of the last one, has this function of the user's own.
+  bool has_own(const EntryPointSpec& function);
 
   /// Takes a snapshot. An empty name stands for its number.
   Result<SnapshotPtr> take(const std::string& name);

@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 5;
+inline constexpr std::uint32_t kVersion = 6;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 

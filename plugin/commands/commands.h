@@ -19,6 +19,7 @@ Result<std::string> check(Session& session, Words words);
 Result<std::string> traceback(Session& session, Words words);
 Result<std::string> filter(Session& session, Words words);
 Result<std::string> hide(Session& session, Words words);
+Result<std::string> allocator(Session& session, Words words);
 Result<std::string> save(Session& session, Words words);
 Result<std::string> load(Session& session, Words words);
 Result<std::string> help(Session& session, Words words);

@@ -27,6 +27,8 @@ layout::SiteKind site_kind(CallKind kind) {
       return layout::SiteKind::allocate_out;
     case CallKind::reallocate:
       return layout::SiteKind::reallocate;
+    case CallKind::free_all:
+      return layout::SiteKind::free_all;
     case CallKind::free:
       break;
   }
@@ -88,6 +90,14 @@ std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known)
   }
   add("prctl", known.prctl, HookPurpose::prctl);
   add("syscall", known.syscall, HookPurpose::syscall);
+  return functions;
+}
+
+std::vector<HookableFunction> hookable_functions(const std::deque<EntryPoint>& own) {
+  std::vector<HookableFunction> functions;
+  for (const auto& entry : own) {
+    functions.push_back({&entry.spec, entry.spec.name, entry.offset, entry.size, entry.room});
+  }
   return functions;
 }
 
@@ -164,7 +174,7 @@ Result<HookPlan> HookPlanner::plan_in(HookRequest request, NearArea& area) const
 }
 
 Result<HookPlan> HookPlanner::plan(const HookableFunction& function, const LoadedModule& module, const ElfFile& file,
-                                   HookWay way, std::uint16_t domain) {
+                                   HookWay way, SiteDomain domain) {
   const auto code = hookable_code(function, file);
   const Address entry{function.offset + module.bias};
   const auto area = area_for({entry, entry + code.size()});
@@ -187,14 +197,17 @@ Result<HookPlan> HookPlanner::plan(const HookableFunction& function, const Loade
     site.pointer = function.spec->pointer;
     site.size = function.spec->size;
     site.count = function.spec->count;
-    site.domain = domain;
+    site.domain = domain.number;
+    site.space = domain.space;
+    site.pool = function.spec->pool;
+    site.bytes = function.spec->bytes;
   }
   const auto size = std::min<std::uint64_t>(function.size, code.size());
   auto planned = plan_in({entry, code, size, *site_address, to, way, std::nullopt}, **area);
   if (!planned) {
     return planned;
   }
-  const auto range = range_of(module);
+  const auto range = domain.space == 0 ? range_of(module) : AddressRange{entry, entry + function.size};
   site.original = planned->moved.address.value;
   site.control = recorder_.control.value;
   site.module_begin = range.begin.value;

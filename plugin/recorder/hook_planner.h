@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -54,8 +55,11 @@ struct HookableFunction {
   bool is_needed() const { return purpose == HookPurpose::entry_point || purpose == HookPurpose::find_fde; }
 };
 
-/// All of a module that is hooked. Refers to `known`.
+/// All of a module that is hooked, whatever the user added. Refers to `known`.
 std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known);
+
+/// What the user added of it. Refers to `own`.
+std::vector<HookableFunction> hookable_functions(const std::deque<EntryPoint>& own);
 
 /// Its code as the file has it, and what follows it up to the next symbol.
 std::vector<std::byte> hookable_code(const HookableFunction& function, const ElfFile& file);
@@ -77,10 +81,16 @@ class HookPlanner {
   /// does without where there is none.
   void prepare(const LoadedModule& module, const ElfFile& file, const std::vector<HookableFunction>& functions);
 
-  /// Plans the hook of one function and writes its site, stub and moved code. `domain` is its layout::Site::domain.
+  /// What a Site says of its domain.
+  struct SiteDomain {
+    std::uint16_t number = 0;
+    std::uint8_t space = 0;
+  };
+
+  /// Plans the hook of one function and writes its site, stub and moved code.
   /// Errors: as of plan_hook(), and what the debugger says.
   Result<HookPlan> plan(const HookableFunction& function, const LoadedModule& module, const ElfFile& file, HookWay way,
-                        std::uint16_t domain);
+                        SiteDomain domain);
 
   /// Code that belongs to nobody yet, for stubs.
   void add_area(AddressRange range) { areas_.emplace_back(range); }

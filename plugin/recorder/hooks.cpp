@@ -7,13 +7,22 @@
 #include <span>
 #include <utility>
 
+#include "core/recorder/layout.h"
 #include "core/symbols/symbolizer.h"
 
 namespace memsnap {
 namespace {
 
-std::uint16_t number_of(const std::string& domain, const std::vector<std::string>& domains) {
-  return static_cast<std::uint16_t>(std::ranges::find(domains, domain) - domains.begin());
+std::size_t number_of(const std::string& name, const std::vector<std::string>& names) {
+  return static_cast<std::size_t>(std::ranges::find(names, name) - names.begin());
+}
+
+std::size_t intern(const std::string& name, std::vector<std::string>& names) {
+  const auto number = number_of(name, names);
+  if (number == names.size()) {
+    names.push_back(name);
+  }
+  return number;
 }
 
 // The bytes behind the first that a jump takes away: a breakpoint at the first is served as ever.
@@ -45,9 +54,15 @@ Result<void> Hooks::check_code(const HookPlan& plan, const HookableFunction& fun
 }
 
 Result<Hook> Hooks::make_hook(const HookableFunction& function, const LoadedModule& module, const ElfFile& file,
-                              std::uint16_t domain) {
+                              HookPlanner::SiteDomain domain) {
   Hook hook;
   hook.name = function.name;
+  if (function.spec != nullptr) {
+    hook.domain = function.spec->domain;
+    hook.call = call_word(function.spec->kind);
+    hook.arguments = argument_words(*function.spec);
+    hook.is_own = function.spec->is_own;
+  }
   hook.module_range = range_of(module);
   auto jump = planner_.plan(function, module, file, HookWay::jump, domain);
   const bool is_free = jump && debugger_.user_breakpoints(bent_by(*jump)).empty();
@@ -73,7 +88,7 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
   const auto& known = entry_points_.of(module.id);
   auto functions = hookable_functions(known);
   const auto module_range = range_of(module);
-  const auto is_there = [&](const Hook& hook) { return hook.module_range == module_range; };
+  const auto is_there = [&](const Hook& hook) { return !hook.is_own && hook.module_range == module_range; };
   if (functions.empty() || std::ranges::any_of(hooks_, is_there)) {
     return {};
   }
@@ -86,18 +101,17 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
   const std::string module_name(base_name(names.path));
   std::vector<Hook> planned;
   for (const auto& function : functions) {
-    const std::string domain(function.spec != nullptr ? function.spec->domain : "");
-    if (!domain.empty() && std::ranges::find(domains, domain) == domains.end()) {
-      domains.push_back(domain);
+    HookPlanner::SiteDomain domain;
+    if (function.spec != nullptr) {
+      domain.number = static_cast<std::uint16_t>(intern(std::string(function.spec->domain), domains));
     }
-    auto hook = make_hook(function, module, *file, domain.empty() ? 0 : number_of(domain, domains));
+    auto hook = make_hook(function, module, *file, domain);
     if (!hook && !function.is_needed()) {
       continue;
     }
     if (!hook) {
       return cannot_be_hooked(function.name, module_name, hook.error());
     }
-    hook->domain = domain;
     hook->module = module_name;
     planned.push_back(std::move(*hook));
   }
@@ -110,6 +124,41 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
   }
   std::ranges::move(planned, std::back_inserter(hooks_));
   return {};
+}
+
+Result<void> Hooks::add_own(const LoadedModule& module, const Module& names, std::vector<std::string>& domains,
+                            std::vector<std::string>& spaces) {
+  auto functions = hookable_functions(entry_points_.own(module.id));
+  std::erase_if(functions, [&](const HookableFunction& function) {
+    const Address entry{function.offset + module.bias};
+    return std::ranges::any_of(hooks_, [&](const Hook& hook) { return hook.plan.entry == entry; });
+  });
+  if (functions.empty()) {
+    return {};
+  }
+  const auto file = ElfFile::open(names.path);
+  if (!file) {
+    return std::unexpected(file.error());
+  }
+  planner_.prepare(module, *file, functions);
+  const std::string module_name(base_name(names.path));
+  Result<void> all;
+  for (const auto& function : functions) {
+    const std::string name(function.spec->domain);
+    const auto space = intern(name, spaces) + 1;
+    auto hook = space >= layout::kSpaces
+                    ? fail(Code::unsupported, "there are too many allocators of your own in the process")
+                    : make_hook(function, module, *file,
+                                {static_cast<std::uint16_t>(intern(name, domains)), static_cast<std::uint8_t>(space)});
+    auto placed = hook ? place({&*hook}) : std::unexpected(hook.error());
+    if (!placed) {
+      all = all ? cannot_be_hooked(function.name, module_name, placed.error()) : std::move(all);
+      continue;
+    }
+    hook->module = module_name;
+    hooks_.push_back(std::move(*hook));
+  }
+  return all;
 }
 
 Result<void> Hooks::move_threads(const std::vector<Hook*>& hooks) {
@@ -188,7 +237,8 @@ void Hooks::drop_unmapped(const ModuleMap& modules) {
 }
 
 // To the other way.
-Result<void> Hooks::turn(Hook& hook, const ModuleMap& modules, const ModuleTable& names, std::uint16_t domain) {
+Result<void> Hooks::turn(Hook& hook, const ModuleMap& modules, const ModuleTable& names,
+                         HookPlanner::SiteDomain domain) {
   if (!hook.other) {
     const auto* module = modules.find(hook.plan.entry);
     if (module == nullptr) {
@@ -198,7 +248,8 @@ Result<void> Hooks::turn(Hook& hook, const ModuleMap& modules, const ModuleTable
     if (!file) {
       return std::unexpected(file.error());
     }
-    const auto functions = hookable_functions(entry_points_.of(module->id));
+    const auto functions = hook.is_own ? hookable_functions(entry_points_.own(module->id))
+                                       : hookable_functions(entry_points_.of(module->id));
     const auto function = std::ranges::find(functions, hook.plan.entry.value - module->bias, &HookableFunction::offset);
     if (function == functions.end()) {
       return {};
@@ -217,7 +268,8 @@ Result<void> Hooks::turn(Hook& hook, const ModuleMap& modules, const ModuleTable
   return place({&hook});
 }
 
-Result<bool> Hooks::adapt(const ModuleMap& modules, const ModuleTable& names, const std::vector<std::string>& domains) {
+Result<bool> Hooks::adapt(const ModuleMap& modules, const ModuleTable& names, const std::vector<std::string>& domains,
+                          const std::vector<std::string>& spaces) {
   const auto users = debugger_.user_breakpoints({{0}, {~std::uint64_t{0}}});
   Result<bool> changed = false;
   for (auto& hook : hooks_) {
@@ -230,7 +282,12 @@ Result<bool> Hooks::adapt(const ModuleMap& modules, const ModuleTable& names, co
     if (is_bent != is_jump) {
       continue;
     }
-    if (auto turned = turn(hook, modules, names, hook.domain.empty() ? 0 : number_of(hook.domain, domains)); !turned) {
+    HookPlanner::SiteDomain domain;
+    if (!hook.domain.empty()) {
+      domain.number = static_cast<std::uint16_t>(number_of(hook.domain, domains));
+      domain.space = static_cast<std::uint8_t>(hook.is_own ? number_of(hook.domain, spaces) + 1 : 0);
+    }
+    if (auto turned = turn(hook, modules, names, domain); !turned) {
       changed = cannot_be_hooked(hook.name, hook.module, turned.error());
     } else if (changed) {
       changed = true;

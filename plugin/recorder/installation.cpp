@@ -143,11 +143,30 @@ Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& n
       return hooked;
     }
   }
+  // Without them everything else is recorded all the same.
+  const auto own = hook_own(modules, names);
+  own_problem_ = own ? std::string() : own.error().message;
   return write_notes();
 }
 
+Result<void> Installation::add_own(const ModuleMap& modules, const ModuleTable& names) {
+  const auto hooked = hook_own(modules, names);
+  const auto noted = write_notes();
+  return hooked ? noted : hooked;
+}
+
+Result<void> Installation::hook_own(const ModuleMap& modules, const ModuleTable& names) {
+  Result<void> all;
+  for (const auto& module : modules.modules()) {
+    if (auto hooked = hooks_->add_own(module, names.get(module.id), domains_, spaces_); !hooked && all) {
+      all = hooked;
+    }
+  }
+  return all;
+}
+
 Result<void> Installation::adapt(const ModuleMap& modules, const ModuleTable& names) {
-  const auto adapted = hooks_->adapt(modules, names, domains_);
+  const auto adapted = hooks_->adapt(modules, names, domains_, spaces_);
   if (!adapted) {
     return std::unexpected(adapted.error());
   }
@@ -195,6 +214,7 @@ Result<void> Installation::write_notes() {
   RecorderNotes notes{.addresses = addresses_,
                       .code_size = code_size_,
                       .domains = domains_,
+                      .spaces = spaces_,
                       .hooks = hooks_->hooks(),
                       .areas = {},
                       .landings = hooks_->planner().landings(),
@@ -314,6 +334,7 @@ Result<void> Installation::read_notes(Address control_address) {
   addresses_ = notes->addresses;
   code_size_ = notes->code_size;
   domains_ = notes->domains;
+  spaces_ = notes->spaces;
   modules_generation_ = notes->modules_generation;
   mapped_before_ = notes->mapped;
   arena_.adopt(notes->arena);

@@ -40,6 +40,8 @@ class Installation {
 
   /// Hooks what new modules have, and lets the recorder walk through them.
   Result<void> update(const ModuleMap& modules, const ModuleTable& names);
+  /// Hooks what the user has added of the modules, as far as that can be. Errors: the first of what could not be.
+  Result<void> add_own(const ModuleMap& modules, const ModuleTable& names);
   /// Gets out of the way of breakpoints that the user has set meanwhile.
   Result<void> adapt(const ModuleMap& modules, const ModuleTable& names);
   /// Where a thread goes on that has hit a breakpoint at `address`; nullopt where that is not one of a hook.
@@ -53,6 +55,8 @@ class Installation {
   /// For a process that is gone.
   void forget_breakpoints() { hooks_->forget_breakpoints(); }
 
+  /// What of the user's own could not be hooked at the last update(); empty where all is.
+  const std::string& own_problem() const { return own_problem_; }
   /// Whether find() found none because no entry point is known, or the code of one cannot be read.
   bool may_have_missed_hooks() const { return may_have_missed_hooks_; }
   /// Whether hooks were in place when find() found them.
@@ -87,6 +91,7 @@ class Installation {
  private:
   Result<void> map_code();
   Result<void> set_up(const RecorderSettings& settings, const ModuleMap& modules, const ModuleTable& names);
+  Result<void> hook_own(const ModuleMap& modules, const ModuleTable& names);
   Result<void> write_notes();
   std::optional<Address> control_behind(Address entry);
   Address hooked_control(const ModuleMap& modules);
@@ -102,12 +107,14 @@ class Installation {
   std::uint64_t code_size_ = 0;
   std::unique_ptr<Hooks> hooks_;
   std::vector<std::string> domains_;
+  std::vector<std::string> spaces_;  // whose each is, from 1 on
   std::uint64_t modules_generation_ = 0;
   std::uint64_t mapped_before_ = 0;  // by an earlier debugger
   AddressRange notes_;               // the memory that they are written to
   bool may_have_missed_hooks_ = false;
   bool was_recording_ = false;
   std::vector<std::string> unwatched_;
+  std::string own_problem_;
 };
 
 }  // namespace memsnap

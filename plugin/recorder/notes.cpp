@@ -40,6 +40,9 @@ Json json_of(const Hook& hook) {
   }
   return {{"domain", hook.domain},
           {"name", hook.name},
+          {"call", hook.call},
+          {"arguments", hook.arguments},
+          {"is_own", hook.is_own},
           {"module", hook.module},
           {"way", static_cast<unsigned>(plan.way)},
           {"range", json_of(hook.module_range)},
@@ -59,6 +62,9 @@ Hook hook_of(const Json& json) {
   Hook hook;
   hook.domain = json.at("domain").get<std::string>();
   hook.name = json.at("name").get<std::string>();
+  hook.call = json.at("call").get<std::string>();
+  hook.arguments = json.at("arguments").get<std::string>();
+  hook.is_own = json.at("is_own").get<bool>();
   hook.module = json.at("module").get<std::string>();
   hook.module_range = range_of(json.at("range"));
   hook.in_place = json.at("in_place").get<bool>();
@@ -121,6 +127,7 @@ std::string to_text(const RecorderNotes& notes) {
                  at.passed.value, at.exiting.value}},
                {"code_size", notes.code_size},
                {"domains", notes.domains},
+               {"spaces", notes.spaces},
                {"arena", json_of(notes.arena)},
                {"rows", json_of(notes.rows)},
                {"room", notes.room},
@@ -159,6 +166,7 @@ Result<RecorderNotes> notes_from_text(const std::string& text) {
                        {functions.at(6).get<std::uint64_t>()}};
     notes.code_size = json.at("code_size").get<std::uint64_t>();
     notes.domains = json.at("domains").get<std::vector<std::string>>();
+    notes.spaces = json.at("spaces").get<std::vector<std::string>>();
     notes.arena = range_of(json.at("arena"));
     notes.rows = rows_of(json.at("rows"));
     notes.room = json.at("room").get<std::uint64_t>();

@@ -14,6 +14,7 @@ struct RecorderNotes {
   RecorderAddresses addresses;
   std::uint64_t code_size = 0;
   std::vector<std::string> domains;
+  std::vector<std::string> spaces;
   std::vector<Hook> hooks;
   std::vector<AddressRange> areas;     ///< room left for stubs
   std::vector<AddressRange> landings;  ///< memory for landings

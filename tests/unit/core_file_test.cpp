@@ -71,6 +71,7 @@ class Core {
     const auto notes = to_text({.addresses = addresses,
                                 .code_size = 0x1000,
                                 .domains = {"malloc"},
+                                .spaces = {},
                                 .hooks = {hook(in_place)},
                                 .areas = {},
                                 .landings = {},

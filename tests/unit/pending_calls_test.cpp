@@ -60,7 +60,9 @@ TEST_CASE("a return abandons the deeper calls, and leaves the outer ones", "[uni
 TEST_CASE("a free's return is nobody's", "[unit]") {
   PendingCalls pending;
   std::vector<PendingCall> abandoned;
-  pending.of(kThread).push_back(call(0x7000, 0x10, 1, kFree));
+  auto free = call(0x7000, 0x10, 1, kFree);
+  free.is_watched = false;
+  pending.of(kThread).push_back(free);
   CHECK_FALSE(pending.take_returned(kThread, {0x10}, {0x7008}, abandoned).has_value());
   CHECK(sizes(pending.of(kThread)) == Sizes{1});
 }

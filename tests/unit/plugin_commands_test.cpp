@@ -805,6 +805,7 @@ TEST_CASE("help lists the commands, and explains each", "[unit]") {
         "memsnap traceback   Print the largest traceback behind a row of the last table.\n"
         "memsnap filter      Choose which blocks tables show, by the file they come from.\n"
         "memsnap hide        Choose which frames are never a call site.\n"
+        "memsnap allocator   List the functions that are traced, or add a pool of your own.\n"
         "memsnap limit       Stop the program where what is live passes a size.\n"
         "memsnap check       Fail where memory grew between two snapshots.\n"
         "memsnap save        Save a snapshot to a file, for another session or for pprof.\n"
@@ -829,7 +830,7 @@ TEST_CASE("a wrong command name is an error that names the commands", "[unit]") 
   Plugin memsnap;
   const std::string commands =
       " is no command; commands are start, stop, status, clear, reset-peak, take, list, delete, stats, diff, "
-      "traceback, filter, hide, limit, check, save, load, help";
+      "traceback, filter, hide, allocator, limit, check, save, load, help";
   CHECK(memsnap("snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("help snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("sta") == "memsnap: 'sta'" + commands);
