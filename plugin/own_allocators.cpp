@@ -179,7 +179,8 @@ Result<OwnFunction> parse_own_function(CallKind kind, std::string_view text) {
     const auto role = item.substr(0, equals);
     const bool is_role = std::ranges::find(kRoles, role) != kRoles.end() && may_have(kind, role);
     if (equals == std::string_view::npos || !is_role) {
-      return fail(Code::usage, fmt::format("'{}' says nothing of a {} function; {} does", item, call_word(kind),
+      return fail(Code::usage, fmt::format("'{}' says nothing of {} {} function; {} does", item,
+                                           kind == CallKind::allocate ? "an" : "a", call_word(kind),
                                            kind == CallKind::allocate     ? "size=1, count=2, bytes=64, out=3 or pool=1"
                                            : kind == CallKind::reallocate ? "ptr=1, size=2, count=3, bytes=64 or pool=1"
                                            : kind == CallKind::free       ? "ptr=1"

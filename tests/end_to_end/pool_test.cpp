@@ -219,7 +219,7 @@ TEST_CASE("what is wrong with a pool is told in a line, and changes nothing") {
       {"add pool --alloc f", "which argument of f is the size? f:size=1 says it is the first"},
       {"add pool --alloc f:size=7",
        "'7' is no argument for size; arguments are 1 to 6, with an i behind where it is an int"},
-      {"add pool --alloc f:ptr=1", "'ptr=1' says nothing of a alloc function"},
+      {"add pool --alloc f:ptr=1", "'ptr=1' says nothing of an alloc function"},
       {"add pool --free f", "which argument of f is the block? f:ptr=1 says it is the first"},
       {"add pool --alloc f:size=1 --free f:ptr=1", "f can do one thing only"},
       {"add pool --alloc f:size=1 --free-all g:pool=1", "--free-all with a pool takes what was given with that pool"},

@@ -208,6 +208,47 @@ TEST_CASE("The peak is kept in total and for each origin", "[unit]") {
   CHECK(ledger.counts().at(1).peak == 60);
 }
 
+TEST_CASE("Blocks of two spaces can have one address", "[unit]") {
+  constexpr Space kPool{7};
+  Ledger ledger;
+  ledger.allocate(kA, 100, kHere);
+  ledger.allocate(kA, 10, kThere, kPool);
+  CHECK(ledger.totals().count == 2);
+  CHECK(ledger.totals().missed_frees == 0);
+  CHECK(ledger.find(kA)->size == 100);
+  CHECK(ledger.find(kA, kPool)->size == 10);
+  const auto old = ledger.detach(kA, kPool);
+  REQUIRE(old);
+  CHECK(ledger.find(kA, kPool) == nullptr);
+  ledger.reattach(*old);
+  CHECK(ledger.find(kA, kPool)->size == 10);
+  CHECK(ledger.free(kA));
+  CHECK_FALSE(ledger.free(kA));
+  CHECK(ledger.free(kA, kPool));
+  CHECK(is_balanced(ledger));
+}
+
+TEST_CASE("A pool takes its own blocks back, or a space all", "[unit]") {
+  constexpr Space kPool{1};
+  Ledger ledger;
+  ledger.allocate(kA, 1, kHere);
+  for (const std::uint64_t block : {0x1000U, 0x2000U, 0x3000U, 0x4000U}) {
+    ledger.allocate({block}, 10, kThere, kPool, block % 0x2000);
+  }
+  ledger.free_pool(kPool, 0x1000);
+  CHECK(ledger.totals().count == 3);
+  CHECK(ledger.find({0x1000}, kPool) == nullptr);
+  CHECK(ledger.find({0x2000}, kPool) != nullptr);
+  CHECK(ledger.find({0x3000}, kPool) == nullptr);
+  ledger.free_pool(kPool, 0x7000);
+  CHECK(ledger.totals().count == 3);
+  ledger.free_pool(kPool, std::nullopt);
+  CHECK(ledger.totals().count == 1);
+  CHECK(ledger.totals().frees == 4);
+  CHECK(ledger.find(kA) != nullptr);
+  CHECK(is_balanced(ledger));
+}
+
 TEST_CASE("Clear forgets everything but the epoch", "[unit]") {
   Ledger ledger;
   ledger.set_epoch(4);
