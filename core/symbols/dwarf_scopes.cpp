@@ -113,16 +113,33 @@ Result<DwarfScopes> DwarfScopes::open(const ElfFile& file) {
   return DwarfScopes(std::move(state));
 }
 
-std::vector<ScopeFrame> DwarfScopes::find(std::uint64_t address, std::string_view symbol) {
+DwarfUnit* DwarfScopes::unit_at(std::uint64_t address) {
   if (!state_->is_indexed) {
     state_->index_units();
   }
-  std::vector<ScopeFrame> frames;
   const auto* index = state_->ranges.find(address);
-  if (index == nullptr) {
+  return index == nullptr ? nullptr : &state_->unit(state_->unit_dies[*index]);
+}
+
+std::vector<AddressRange> DwarfScopes::inlined_code(std::uint64_t address,
+                                                    const std::function<bool(const std::string&)>& is_wanted) {
+  const auto* unit = unit_at(address);
+  const auto* scope = unit == nullptr ? nullptr : unit->find(address);
+  for (; scope != nullptr && scope->caller != nullptr; scope = scope->caller) {
+    if (scope->is_inlined && is_wanted(state_->name(scope->die, {}))) {
+      return DwarfUnit::code_of(*scope);
+    }
+  }
+  return {};
+}
+
+std::vector<ScopeFrame> DwarfScopes::find(std::uint64_t address, std::string_view symbol) {
+  std::vector<ScopeFrame> frames;
+  auto* const known = unit_at(address);
+  if (known == nullptr) {
     return frames;
   }
-  auto& unit = state_->unit(state_->unit_dies[*index]);
+  auto& unit = *known;
   auto place = unit.line(address);
   const auto* scope = unit.find(address);
   if (scope == nullptr && place) {

@@ -1,15 +1,19 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/address.h"
 #include "core/elf/elf_file.h"
 #include "core/result.h"
 
 namespace memsnap {
+
+class DwarfUnit;
 
 /// A function at an address, inlined or not, as the debug information tells.
 struct ScopeFrame {
@@ -35,7 +39,14 @@ class DwarfScopes {
   /// parameters of a function that DWARF gives no linkage name for.
   std::vector<ScopeFrame> find(std::uint64_t address, std::string_view symbol);
 
+  /// The code of the innermost inlined call at `address` that is of a function that `is_wanted`, by its name; empty
+  /// where there is none.
+  std::vector<AddressRange> inlined_code(std::uint64_t address,
+                                         const std::function<bool(const std::string&)>& is_wanted);
+
  private:
+  DwarfUnit* unit_at(std::uint64_t address);
+
   struct State;
   explicit DwarfScopes(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

@@ -153,6 +153,16 @@ std::uint64_t DwarfUnit::begin_of(const Scope& scope, std::uint64_t address) {
   return result;
 }
 
+std::vector<AddressRange> DwarfUnit::code_of(const Scope& scope) {
+  std::vector<AddressRange> code;
+  for_each_range(scope.die, [&](std::uint64_t begin, std::uint64_t end) {
+    if (begin < end) {
+      code.push_back({{begin}, {end}});
+    }
+  });
+  return code;
+}
+
 const DwarfUnit::Scope* DwarfUnit::find(std::uint64_t address) const {
   const auto* found = ranges_.find(address);
   return found == nullptr ? nullptr : *found;

@@ -44,6 +44,8 @@ class DwarfUnit {
   const Scope* find(std::uint64_t address) const;
   /// Where the range of this scope that holds `address` begins; `address` where none does.
   static std::uint64_t begin_of(const Scope& scope, std::uint64_t address);
+  /// All of a scope's code.
+  static std::vector<AddressRange> code_of(const Scope& scope);
   /// The line that the instruction at `address` was made from.
   std::optional<SourcePlace> line(std::uint64_t address);
   /// Where an inlined call stands.

@@ -35,6 +35,11 @@ class Symbolizer::ModuleSymbols {
     }
   }
 
+  std::vector<AddressRange> inlined_code(std::uint64_t address,
+                                         const std::function<bool(const std::string&)>& is_wanted) {
+    return scopes_ ? scopes_->inlined_code(address, is_wanted) : std::vector<AddressRange>();
+  }
+
   std::vector<Frame> frames(std::uint64_t offset) {
     const auto address = offset - 1;
     const auto symbol = symbols_.find(address);
@@ -83,6 +88,12 @@ Symbolizer::ModuleSymbols& Symbolizer::symbols(ModuleId id) {
     found = std::make_unique<ModuleSymbols>(modules_.get(id), directories_);
   }
   return *found;
+}
+
+std::vector<AddressRange> Symbolizer::inlined_code(const Pc& pc,
+                                                   const std::function<bool(const std::string&)>& is_wanted) {
+  return pc.module == ModuleId::none ? std::vector<AddressRange>()
+                                     : symbols(pc.module).inlined_code(pc.offset, is_wanted);
 }
 
 const std::vector<Frame>* Symbolizer::known_frames(const Pc& pc) const {

@@ -25,6 +25,10 @@ class Symbolizer final : public FrameSource {
 
   const std::vector<Frame>& frames(const Pc& pc) override;
 
+  /// The code of the innermost inlined call at the instruction at `pc` (no return address) that is of a function that
+  /// `is_wanted`, by its name; as the module's file counts. Empty where there is none.
+  std::vector<AddressRange> inlined_code(const Pc& pc, const std::function<bool(const std::string&)>& is_wanted);
+
   /// What it has said of this Pc, or was told; nullptr where there is nothing yet. As valid as frames().
   const std::vector<Frame>* known_frames(const Pc& pc) const;
   /// Tells it the frames at a Pc, at least one, in place of what the module's files say. Where the Pc is known already,

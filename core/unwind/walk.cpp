@@ -27,16 +27,19 @@ enum class Step : std::uint8_t { caller, outermost, stuck };
 
 class Walker {
  public:
-  Walker(const Registers& registers, MemoryReader& memory, const ModuleMap& modules, UnwindTableSource& tables)
+  // `inside`: how far the instruction that is being executed begins before rip.
+  Walker(const Registers& registers, MemoryReader& memory, const ModuleMap& modules, UnwindTableSource& tables,
+         std::uint64_t inside)
       : memory_(memory),
         modules_(modules),
         tables_(tables),
         rip_(registers.get(Register::rip).value_or(0)),
-        lookup_(rip_ - 1),
+        lookup_(rip_ - inside),
         rsp_(registers.get(Register::rsp)),
         rbp_(registers.get(Register::rbp)) {}
 
   Address address() const { return {rip_}; }
+  std::optional<Address> stack() const { return rsp_ ? std::optional(Address{*rsp_}) : std::nullopt; }
 
   Pc pc() const {
     auto pc = modules_.to_pc({lookup_});
@@ -170,7 +173,7 @@ class Walker {
 
 Traceback walk(const Registers& registers, MemoryReader& memory, const ModuleMap& modules, UnwindTableSource& tables,
                std::size_t limit) {
-  Walker walker(registers, memory, modules, tables);
+  Walker walker(registers, memory, modules, tables, 1);
   Traceback traceback;
   for (;;) {
     traceback.frames.push_back({FrameKind::native, walker.pc()});
@@ -189,6 +192,15 @@ Traceback walk(const Registers& registers, MemoryReader& memory, const ModuleMap
       return traceback;
     }
   }
+}
+
+std::optional<Caller> find_caller(const Registers& registers, MemoryReader& memory, const ModuleMap& modules,
+                                  UnwindTableSource& tables) {
+  Walker walker(registers, memory, modules, tables, 0);
+  if (walker.step() != Step::caller || !walker.stack()) {
+    return std::nullopt;
+  }
+  return Caller{walker.address(), *walker.stack()};
 }
 
 }  // namespace memsnap

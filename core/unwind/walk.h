@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -33,6 +34,17 @@ class UnwindTableSource {
 /// Source:  System V AMD64 psABI, stack frame; DWARF 5, 6.4; Linux rt_sigframe (x86-64).
 Traceback walk(const Registers& registers, MemoryReader& memory, const ModuleMap& modules, UnwindTableSource& tables,
                std::size_t limit);
+
+/// What a frame goes on with when it has returned.
+struct Caller {
+  Address return_address;
+  Address stack;  ///< the stack pointer there: the frame's CFA, which no frame inside it shares
+};
+
+/// The caller of a stopped thread's innermost frame, which may be anywhere in its code: rip is looked up as it is.
+/// Nullopt where there is none or it cannot be told. What is needed and how it is found is as for `walk`.
+std::optional<Caller> find_caller(const Registers& registers, MemoryReader& memory, const ModuleMap& modules,
+                                  UnwindTableSource& tables);
 
 /// Reads a stack in few, page-wise pieces and keeps them for one stop: most walks cost one or two reads of the
 /// inferior.

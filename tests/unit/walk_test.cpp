@@ -43,6 +43,22 @@ TEST_CASE("a walk goes through stack pointer and frame pointer frames alike", "[
   CHECK(traceback.end == TracebackEnd::complete);
 }
 
+TEST_CASE("a frame's caller is found from any of its instructions", "[unit]") {
+  Walk walk;
+  walk.put(0x8, Walk::at(Walk::framed));
+  for (const std::uint64_t by : {0x0UL, 0x10UL, 0xffUL}) {
+    walk.registers.set(Register::rip, Walk::at(Walk::plain, by));
+    const auto caller = find_caller(walk.registers, walk.memory, walk.modules, walk);
+    REQUIRE(caller.has_value());
+    CHECK(caller->return_address.value == Walk::at(Walk::framed));
+    CHECK(caller->stack.value == kStack + 0x10);
+  }
+  walk.registers.set(Register::rip, Walk::at(Walk::outermost));
+  CHECK_FALSE(find_caller(walk.registers, walk.memory, walk.modules, walk).has_value());
+  walk.registers.set(Register::rip, 0x1);
+  CHECK_FALSE(find_caller(walk.registers, walk.memory, walk.modules, walk).has_value());
+}
+
 TEST_CASE("a return address of 0 ends a walk like the outermost function", "[unit]") {
   Walk walk;
   const auto traceback = walk.run();
