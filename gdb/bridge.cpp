@@ -47,16 +47,17 @@ void guarded(Work work) {
   the_plugin->debugger.set_handles_event(was_handling);
 }
 
-// Whether GDB stops there.
-bool on_breakpoint(std::uint64_t address) {
+// What GDB does then, as the number of an AfterHit.
+int on_breakpoint(std::uint64_t address) {
   auto after = AfterHit::go_on;
   guarded([address, &after](Plugin& plugin) {
     if (plugin.debugger.is_current_inferior()) {
       GdbDebugger::Thread thread(plugin.debugger, {address});
       after = plugin.session.on_breakpoint({address}, thread);
+      plugin.debugger.note(after);
     }
   });
-  return after == AfterHit::stop;
+  return static_cast<int>(after);
 }
 
 void on_modules_changed() {
@@ -151,6 +152,8 @@ PYBIND11_MODULE(_memsnap, module) {
   });
   module.def("complete", &complete);
   module.def("take_frame_to_show", [] { return the_plugin->debugger.take_frame_to_show(); });
+  module.attr("GO_ON") = static_cast<int>(AfterHit::go_on);
+  module.attr("STOP_QUIETLY") = static_cast<int>(AfterHit::stop_quietly);
   module.def("on_breakpoint", &on_breakpoint);
   module.def("on_breakpoints_changed", &on_breakpoints_changed);
   module.def("on_modules_changed", &on_modules_changed);

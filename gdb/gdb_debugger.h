@@ -42,6 +42,9 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   std::vector<Address> user_breakpoints(AddressRange range) override;
   Result<void> add_symbols(const std::string& path, Address base) override;
   void forget_symbols() override;
+  std::vector<Address> find_code(const std::string& location) override;
+  Result<Standing> run_on() override;
+  void show_stop() override;
   std::string source_path(const std::string& path) override;
   bool interrupted() override;
   void tell(const std::string& text) override;
@@ -64,6 +67,8 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   /// Whether symbols are being added or taken away by us: GDB tells of a new module then, which is none.
   bool is_changing_symbols() const { return is_changing_symbols_; }
 
+  /// What a handler asked for at a hit.
+  void note(AfterHit after) { is_users_stop_ = is_users_stop_ || after == AfterHit::stop; }
   /// The frame that a handler chose for the stop it asked for, once.
   std::optional<std::size_t> take_frame_to_show() { return std::exchange(frame_to_show_, std::nullopt); }
 
@@ -100,6 +105,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   std::unordered_map<BreakpointId, pybind11::object> breakpoints_;
   std::uint32_t next_breakpoint_ = 0;
   std::optional<std::size_t> frame_to_show_;
+  bool is_users_stop_ = false;  // a handler asked for a stop since the process was let go
   int inferior_number_ = 0;
   int pid_ = 0;
   bool native_ = false;  // GDB traces it itself

@@ -47,10 +47,11 @@ def _register(gdb, bridge):
             self.address = address
 
         def stop(self):
-            stops = bridge.on_breakpoint(self.address)
-            # GDB would name it by its number, which is negative. A front-end wants to be told why, all the same.
-            self.silent = stops and not has_front_end
-            return stops
+            after = bridge.on_breakpoint(self.address)
+            if after != bridge.GO_ON:
+                # GDB would name it by its number, which is negative. A front-end wants to be told why, all the same.
+                self.silent = after == bridge.STOP_QUIETLY or not has_front_end
+            return after != bridge.GO_ON
 
     bridge.connect(gdb, HiddenBreakpoint)
 

@@ -2,9 +2,12 @@
 
 #include <lldb/API/LLDB.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -37,6 +40,12 @@ class LldbDebugger final : public Debugger, private MemoryReader {
 
   lldb::SBDebugger sb_debugger() const { return debugger_; }
   void set_callback(lldb::SBBreakpointHitCallback callback) { callback_ = callback; }
+  /// The plugin's lock, which run_on gives away while the process runs. A command holds it once.
+  void set_lock(std::recursive_mutex& lock) { lock_ = &lock; }
+  /// What a handler asked for at a hit.
+  void note(AfterHit after) { is_users_stop_ = is_users_stop_ || after == AfterHit::stop; }
+  /// Whether this thread is the one that waits in run_on, and handles the process' events.
+  bool is_waiting(std::thread::id thread) const { return waiting_thread_ == thread; }
 
   InferiorState state() override;
   bool was_launched() override;
@@ -59,6 +68,9 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   std::vector<Address> user_breakpoints(AddressRange range) override;
   Result<void> add_symbols(const std::string& path, Address base) override;
   void forget_symbols() override;
+  std::vector<Address> find_code(const std::string& location) override;
+  Result<Standing> run_on() override;
+  void show_stop() override;
   std::string source_path(const std::string& path) override;
   bool interrupted() override;
   void tell(const std::string& text) override;
@@ -99,6 +111,10 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   void read_frames();
   bool write_words(Address address, std::span<const std::byte> bytes);
   void make_hidden(lldb::SBBreakpoint& breakpoint);
+  lldb::SBError continue_and_wait();
+  bool is_ours(lldb::SBThread& thread);
+  Standing select_stopped();
+  static void refresh_frames(lldb::SBThread thread);
   void watch(lldb::SBBreakpoint breakpoint);
   std::vector<lldb::SBModule> dynamic_loader(lldb::SBModule program);
   std::string setting(const char* name);
@@ -117,6 +133,9 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   LocalMemory local_memory_;
   LocalModules local_modules_;
   std::vector<lldb::SBModule> symbol_modules_;
+  std::recursive_mutex* lock_ = nullptr;
+  std::atomic<std::thread::id> waiting_thread_;
+  bool is_users_stop_ = false;  // a handler asked for a stop since the process was let go
 };
 
 /// The path in a file's specification; empty where it has none.

@@ -22,7 +22,7 @@ namespace memsnap {
 namespace {
 
 struct Plugin {
-  explicit Plugin(lldb::SBDebugger lldb_debugger) : debugger(lldb_debugger) {}
+  explicit Plugin(lldb::SBDebugger lldb_debugger) : debugger(lldb_debugger) { debugger.set_lock(mutex); }
 
   LldbDebugger debugger;
   Session session{debugger};
@@ -66,7 +66,9 @@ AfterHit handle_hit(Plugin& plugin, const LldbDebugger::Hook& hook, lldb::SBThre
   }
   if (hook.kind == LldbDebugger::Hook::Kind::address && !hook.is_dead) {
     LldbDebugger::Thread stopped(thread, plugin.debugger.stop_frame());
-    return plugin.session.on_breakpoint(hook.address, stopped);
+    const auto after = plugin.session.on_breakpoint(hook.address, stopped);
+    plugin.debugger.note(after);
+    return after;
   }
   return AfterHit::go_on;
 }
@@ -77,11 +79,12 @@ bool on_breakpoint(void* baton, lldb::SBProcess&, lldb::SBThread& thread, lldb::
     auto* plugin = plugin_of(hook.debugger);
     if (plugin != nullptr) {
       const std::scoped_lock lock(plugin->mutex);
-      if (handle_hit(*plugin, hook, thread) == AfterHit::stop) {
+      if (handle_hit(*plugin, hook, thread) != AfterHit::go_on) {
         return true;
       }
       // Where commands wait for the process, it is the thread that gives them which handles the events.
-      return std::this_thread::get_id() != plugin->command_thread &&
+      const auto this_thread = std::this_thread::get_id();
+      return this_thread != plugin->command_thread && !plugin->debugger.is_waiting(this_thread) &&
              resume_in_callback(thread, LldbDebugger::kBreakpointName, hook.kind == LldbDebugger::Hook::Kind::modules);
     }
   } catch (...) {

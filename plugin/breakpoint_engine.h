@@ -30,6 +30,7 @@ class BreakpointEngine final : public Engine {
   Result<void> allocators_changed() override { return watch_modules(); }
   AfterHit breakpoint_hit(Address address, StoppedThread& thread) override;
   std::uint64_t passed_size() override { return ledger_.totals().size; }
+  bool has_breakpoint(Address address) const override { return sites_.contains(address); }
   void stop(bool process_is_gone) override;
   bool has_entry_points() const override { return !sites_.empty(); }
   Result<Snapshot> now() override;

@@ -34,6 +34,13 @@ Completions complete_start(Session&, Words words) {
   return {"--engine"};
 }
 
+Completions complete_around(Session&, Words words) {
+  auto all = words.size() == 1 ? key_completions() : Completions();
+  std::ranges::move(Completions{"--repeat", "--limit", "--cumulative", "--all", "--json", "--continue"},
+                    std::back_inserter(all));
+  return all;
+}
+
 Completions complete_check(Session& session, Words) {
   auto all = snapshot_completions(session);
   std::ranges::move(Completions{"--max-growth", "--max-blocks", "--ignore", "--limit", "--exit"},
@@ -111,6 +118,15 @@ constexpr std::array kCommands = {
     Command{"traceback", "[RANK] [--all] [--json]", "Print the largest traceback behind a row of the last table.",
             "RANK is the row's number, by default 1. --all shows the hidden frames too.\n", commands::traceback,
             complete_traceback},
+    Command{
+        "around", "FUNCTION [KEY] [--repeat N] [--limit N] [--cumulative] [--all] [--json] | --continue",
+        "Show what one call of a function changes, or what each of several does.",
+        "Runs on until FUNCTION is entered, takes a snapshot, lets this call return, takes another, stops there and\n"
+        "prints the diff. FUNCTION is a name as for a breakpoint, or file.cpp:LINE: then it is the function around "
+        "it.\n"
+        "--repeat N compares the end of a first call, to warm up, with the end of the N-th after it, and tells the\n"
+        "growth per call. Your own breakpoints and signals still stop the program on the way; --continue goes on.\n",
+        commands::around, complete_around},
     Command{"filter", "include|exclude PATTERN[:LINE] [--all-frames] | list | clear",
             "Choose which blocks tables show, by the file they come from.",
             "PATTERN is a glob on the call site's file. With --all-frames every frame of a traceback is looked at.\n",

@@ -36,6 +36,13 @@ struct MappedModule {
   std::vector<AddressRange> segments;
 };
 
+/// What a process that was let go stands for.
+enum class Standing : std::uint8_t {
+  gone,     ///< it has ended
+  memsnap,  ///< breakpoints of memsnap's, and nothing else
+  user,     ///< something that is the user's to see: a breakpoint of theirs, a signal, Ctrl-C
+};
+
 /// The thread that hit a breakpoint. Lives for one handler call only.
 class StoppedThread {
  public:
@@ -78,7 +85,8 @@ class Debugger {
   /// let it go on before: there it has to be looked at.
   virtual bool saw_start() = 0;
 
-  /// Something that is another after the process called exec, and the same until then; empty where that cannot be told.
+  /// What is another after the process called exec, and the same until then: the sixteen random bytes that the kernel
+  /// gave the program, which the C library takes its keys from as well. Empty where they cannot be read.
   /// For core files: another each time that one is opened.
   virtual std::string program_instance() = 0;
 
@@ -140,6 +148,19 @@ class Debugger {
   /// Takes back all that add_symbols told; also after the process has gone, and where there was nothing.
   virtual void forget_symbols() = 0;
 
+  /// Where the code is that the user means by a location, as the debugger's own breakpoints take it: a function's name,
+  /// qualified or not, or `FILE:LINE`. Functions are where they begin, before their frame is set up, inlined ones too.
+  /// Empty where there is nothing of that name now.
+  virtual std::vector<Address> find_code(const std::string& location) = 0;
+
+  /// Lets the stopped process go on, and waits until it stands again or is gone. Handlers are called meanwhile, and
+  /// the user may give commands from breakpoints of theirs. Ctrl-C stops the process. What is the user's to see is
+  /// shown; a stop of memsnap's alone is not, unless a handler asked for it with AfterHit::stop. Errors: Code::debugger
+  /// with the debugger's own words.
+  virtual Result<Standing> run_on() = 0;
+  /// Shows the user where the process stands, as at a stop of theirs, with the innermost frame selected.
+  virtual void show_stop() = 0;
+
   /// Where the user keeps the source that debug information calls `path` (source maps, search folders); `path` itself
   /// where the debugger knows no better.
   virtual std::string source_path(const std::string& path) = 0;
@@ -156,9 +177,10 @@ class Debugger {
 ModuleMap map_modules(Debugger& debugger, ModuleTable& names);
 
 /// What becomes of a program that hit a breakpoint of memsnap's.
-enum class AfterHit : bool {
+enum class AfterHit : std::uint8_t {
   go_on,
-  stop,  ///< as at a breakpoint of the user's
+  stop,          ///< as at a breakpoint of the user's
+  stop_quietly,  ///< for Debugger::run_on, whose caller tells the user
 };
 
 /// What a debugger tells memsnap. Nothing here throws.

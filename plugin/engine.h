@@ -43,6 +43,8 @@ class Engine {
   virtual std::string_view name() const = 0;
   /// The modules mapped now. The first call begins the recording; later ones come when modules came or went.
   virtual Result<void> modules_changed(const ModuleMap& modules) = 0;
+  /// Whether it has set a breakpoint there whose hits must not be told twice.
+  virtual bool has_breakpoint(Address) const { return false; }
   /// AfterHit::stop: what is live has passed the limit, and the thread is where its allocator call returns to.
   virtual AfterHit breakpoint_hit(Address address, StoppedThread& thread) = 0;
   /// Bytes that were live when it passed the limit last; until all threads are stopped there may be more.

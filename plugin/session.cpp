@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/formats/size.h"
+#include "plugin/around.h"
 #include "plugin/breakpoint_engine.h"
 #include "plugin/packing.h"
 #include "plugin/program_start.h"
@@ -26,7 +27,10 @@ Session::Session(Debugger& debugger)
       symbolizer_(recording_.modules),
       blame_(recording_.tracebacks, symbolizer_, hide_rules_),
       core_file_(debugger, recording_, entry_points_, unwind_tables_),
-      sources_(debugger) {}
+      sources_(debugger),
+      call_watch_(debugger, recording_.modules, modules_, unwind_tables_, symbolizer_,
+                  [this](Address address) { return engine_ && engine_->has_breakpoint(address); }),
+      around_(std::make_unique<Around>(*this)) {}
 
 Session::~Session() = default;
 
@@ -104,6 +108,8 @@ Result<void> Session::stop() {
     return fail(Code::running, "the process is running; interrupt it first");
   }
   wanted_ = false;
+  around_->new_process();
+  call_watch_.cancel();
   if (engine_) {
     engine_->stop(process_is_gone_);
     engine_.reset();
@@ -258,6 +264,7 @@ Result<void> Session::begin(bool from_process_start) {
     recorder_control_ = {};
   }
   process_is_gone_ = false;
+  around_->new_process();
   modules_ = map_modules(debugger_, recording_.modules);
   from_process_start_ =
       from_process_start || is_at_program_start(debugger_, modules_, recording_.modules, unwind_tables_);
@@ -318,15 +325,32 @@ Result<void> Session::tell_engine() {
 }
 
 AfterHit Session::on_breakpoint(Address address, StoppedThread& thread) {
-  if (engine_ && !process_is_gone_) {
-    if (engine_->breakpoint_hit(address, thread) == AfterHit::stop && limit_) {
-      debugger_.tell(fmt::format("memsnap: traced size {} passed the limit {}\n", format_size(engine_->passed_size()),
-                                 format_size(*limit_)));
-      thread.select_frame(user_frame(thread));
-      return AfterHit::stop;
-    }
+  auto after = AfterHit::go_on;
+  if (engine_ && !process_is_gone_ && engine_->breakpoint_hit(address, thread) == AfterHit::stop && limit_) {
+    debugger_.tell(fmt::format("memsnap: traced size {} passed the limit {}\n", format_size(engine_->passed_size()),
+                               format_size(*limit_)));
+    thread.select_frame(user_frame(thread));
+    after = AfterHit::stop;
   }
-  return AfterHit::go_on;
+  const auto watched = call_watch_.hit(address, thread);
+  if (after == AfterHit::stop || watched != AfterHit::stop_quietly || runs_on_) {
+    return after == AfterHit::stop ? after : watched;
+  }
+  // The user let it go on by another command than that which would have told of this.
+  debugger_.tell("memsnap: the call has ended; 'memsnap around --continue' tells what it changed\n");
+  thread.select_frame(0);
+  return AfterHit::stop;
+}
+
+Result<Standing> Session::run_on() {
+  on_breakpoints_changed();  // no debugger tells of all of them in time
+  runs_on_ = true;
+  const auto standing = debugger_.run_on();
+  runs_on_ = false;
+  if (standing == Standing::gone) {
+    on_process_gone();
+  }
+  return standing;
 }
 
 // The call site of what has just been allocated, in the thread's frames as they are now.
@@ -352,6 +376,7 @@ void Session::on_modules_changed() {
   if (has_execed) {
     // The process called exec: everything that was recorded went with the old program.
     engine_->stop(true);
+    call_watch_.process_gone(CallEnd::program);
     debugger_.forget_symbols();
     process_is_gone_ = true;
   }
@@ -376,6 +401,7 @@ void Session::on_process_gone() {
   if (engine_ && !process_is_gone_) {
     process_is_gone_ = true;
     engine_->stop(true);
+    call_watch_.process_gone(CallEnd::process);
     debugger_.forget_symbols();
   }
 }

@@ -14,6 +14,7 @@
 #include "core/symbols/symbolizer.h"
 #include "core/trace/blame.h"
 #include "core/trace/rules.h"
+#include "plugin/call_watch.h"
 #include "plugin/core_file.h"
 #include "plugin/debugger.h"
 #include "plugin/engine.h"
@@ -25,6 +26,8 @@
 #include "plugin/unwind_tables.h"
 
 namespace memsnap {
+
+class Around;
 
 /// Whether anything is recorded.
 enum class Tracing : std::uint8_t { no, armed, yes };
@@ -83,6 +86,10 @@ class Session final : public DebuggerEvents {
   void leave(int status) { exit_status_ = status; }
   /// What was asked for, once: a debugger that does not end goes on.
   std::optional<int> take_exit_status() { return std::exchange(exit_status_, std::nullopt); }
+  /// Lets the process go on until it stands again: see Debugger::run_on.
+  Result<Standing> run_on();
+  CallWatch& call_watch() { return call_watch_; }
+  Around& around() { return *around_; }
   SnapshotStore& snapshots() { return snapshots_; }
 
   const Recording& recording() const { return recording_; }
@@ -136,6 +143,9 @@ class Session final : public DebuggerEvents {
   std::optional<Error> failure_;        // why nothing is recorded in this process
   std::string program_instance_;
   ModuleMap modules_;
+  CallWatch call_watch_;
+  std::unique_ptr<Around> around_;
+  bool runs_on_ = false;  // a command waits for the process
 };
 
 }  // namespace memsnap

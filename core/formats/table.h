@@ -26,6 +26,9 @@ struct Table {
   /// Ranked. For a plain ranking the differences are 0.
   std::vector<StatisticDiff> rows;
   StatisticDiff total;  ///< see Ranking::total
+  /// The calls of a function that a difference is of; 0 where it is of none.
+  std::uint32_t calls = 0;
+  std::vector<std::uint32_t> grown_calls;  ///< with `calls`: in how many of them each row grew, by row
 };
 
 Table make_table(const Snapshot& snapshot, const Grouping& grouping, Ranking<Statistic> ranking);

@@ -72,10 +72,16 @@ std::string table_json(const Table& table, const TableStyle& style, Blame& blame
   }
   json["key"] = to_string(table.key);
   json["cumulative"] = table.cumulative;
+  if (table.calls != 0) {
+    json["calls"] = table.calls;
+  }
   json["rows"] = Json::array();
   const auto shown = style.limit == 0 ? names.size() : std::min(style.limit, names.size());
   for (std::size_t i = 0; i < shown; ++i) {
     auto row = row_json(table, table.rows[i], names[i], i + 1);
+    if (table.calls != 0) {
+      row["grown_calls"] = table.grown_calls[i];
+    }
     row["traceback"] = frames_json(table.rows[i].group.traceback, blame);
     json["rows"].push_back(std::move(row));
   }

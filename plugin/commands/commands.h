@@ -14,6 +14,7 @@ Result<std::string> list(Session& session, Words words);
 Result<std::string> remove(Session& session, Words words);
 Result<std::string> stats(Session& session, Words words);
 Result<std::string> diff(Session& session, Words words);
+Result<std::string> around(Session& session, Words words);
 Result<std::string> limit(Session& session, Words words);
 Result<std::string> check(Session& session, Words words);
 Result<std::string> traceback(Session& session, Words words);

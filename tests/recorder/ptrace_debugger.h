@@ -112,6 +112,9 @@ class PtraceDebugger final : public Debugger {
   std::vector<Address> user_breakpoints(AddressRange range) override;
   Result<void> add_symbols(const std::string&, Address) override { return {}; }
   void forget_symbols() override {}
+  std::vector<Address> find_code(const std::string& location) override { return find_functions(location); }
+  Result<Standing> run_on() override { return fail(Code::unsupported, "the tests let it run themselves"); }
+  void show_stop() override {}
   std::string source_path(const std::string& path) override { return path; }
   bool interrupted() override { return false; }
   void tell(const std::string& text) override { told_ += text; }

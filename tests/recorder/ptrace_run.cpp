@@ -197,7 +197,7 @@ std::optional<Stop> PtraceDebugger::handle_trap(Tracee& thread) {
     trap_loader();
     tell_modules_changed();
   }
-  return after == AfterHit::stop || wanted_.contains(address)
+  return after != AfterHit::go_on || wanted_.contains(address)
              ? std::optional(Stop{Stop::Kind::reached, id_of(thread), address, 0})
              : std::nullopt;
 }

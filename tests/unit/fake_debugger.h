@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
@@ -84,6 +85,16 @@ class FakeDebugger final : public Debugger {
     return {};
   }
   void forget_symbols() override { symbols.clear(); }
+  std::vector<Address> find_code(const std::string& location) override { return code[location]; }
+  Result<Standing> run_on() override {
+    if (runs.empty()) {
+      return fail(Code::debugger, "nothing more runs here");
+    }
+    const auto run = std::move(runs.front());
+    runs.pop_front();
+    return run();
+  }
+  void show_stop() override { ++stops_shown; }
   std::string source_path(const std::string& path) override {
     return source_paths.contains(path) ? source_paths.at(path) : path;
   }
@@ -127,6 +138,9 @@ class FakeDebugger final : public Debugger {
   std::vector<Address> users_own;          ///< the user's breakpoints, ascending
   std::map<Address, std::string> symbols;  ///< files by base
   std::map<std::string, std::string> source_paths;
+  std::map<std::string, std::vector<Address>> code;  ///< by location
+  std::deque<std::function<Standing()>> runs;        ///< what comes of letting the process go on, in this order
+  int stops_shown = 0;
   bool ctrl_c = false;
   std::vector<std::string> progress;
   std::string told;

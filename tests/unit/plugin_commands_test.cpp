@@ -803,6 +803,7 @@ TEST_CASE("help lists the commands, and explains each", "[unit]") {
         "memsnap stats       Rank what is live in a snapshot by where it was allocated.\n"
         "memsnap diff        Rank what changed between two snapshots.\n"
         "memsnap traceback   Print the largest traceback behind a row of the last table.\n"
+        "memsnap around      Show what one call of a function changes, or what each of several does.\n"
         "memsnap filter      Choose which blocks tables show, by the file they come from.\n"
         "memsnap hide        Choose which frames are never a call site.\n"
         "memsnap allocator   List the functions that are traced, or add a pool of your own.\n"
@@ -830,7 +831,7 @@ TEST_CASE("a wrong command name is an error that names the commands", "[unit]") 
   Plugin memsnap;
   const std::string commands =
       " is no command; commands are start, stop, status, clear, reset-peak, take, list, delete, stats, diff, "
-      "traceback, filter, hide, allocator, limit, check, save, load, help";
+      "traceback, around, filter, hide, allocator, limit, check, save, load, help";
   CHECK(memsnap("snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("help snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("sta") == "memsnap: 'sta'" + commands);
