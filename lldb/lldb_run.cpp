@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <string_view>
 
 #include "core/formats/number.h"
@@ -12,6 +13,28 @@ namespace {
 
 // How often Ctrl-C is asked for.
 constexpr std::chrono::milliseconds kPause(50);
+
+// Ctrl-C at a terminal, for as long as this lives. LLDB would hand it to what feeds the process from the terminal,
+// which does not run while a command is under way.
+class CtrlC {
+ public:
+  CtrlC() {
+    is_pressed = 0;
+    struct sigaction action = {};
+    action.sa_handler = [](int) { is_pressed = 1; };
+    action.sa_flags = SA_RESTART;
+    sigaction(SIGINT, &action, &before_);
+  }
+  CtrlC(const CtrlC&) = delete;
+  CtrlC& operator=(const CtrlC&) = delete;
+  ~CtrlC() { sigaction(SIGINT, &before_, nullptr); }
+
+  static bool was_pressed() { return is_pressed != 0; }
+
+ private:
+  static inline volatile std::sig_atomic_t is_pressed = 0;
+  struct sigaction before_ = {};
+};
 
 struct SourceLine {
   std::string file;
@@ -65,8 +88,7 @@ std::vector<Address> LldbDebugger::find_code(const std::string& location) {
   return places;
 }
 
-// On a thread of its own: LLDB tells a Ctrl-C to the thread that handles the command, and does not stop the process for
-// it while a command is under way.
+// On a thread of its own, so that this one can look out for Ctrl-C.
 lldb::SBError LldbDebugger::continue_and_wait() {
   lldb::SBError outcome;
   auto current = process();
@@ -82,10 +104,11 @@ lldb::SBError LldbDebugger::continue_and_wait() {
     changed.notify_one();
   });
   {
+    const CtrlC ctrl_c;
     bool is_asked = false;
     std::unique_lock lock(mutex);
     while (!changed.wait_for(lock, kPause, [&] { return is_done; })) {
-      if (!is_asked && interrupted()) {
+      if (!is_asked && (CtrlC::was_pressed() || interrupted())) {
         is_asked = true;
         current.SendAsyncInterrupt();
       }

@@ -79,5 +79,26 @@ TEST_CASE("Ctrl-C stops a traced program, and the session goes on") {
   CHECK(typist.quit() == 0);
 }
 
+TEST_CASE("a call is gone around at a terminal, and Ctrl-C stops the program on its way") {
+  Typist typist("attach");
+  typist.type(host().load_plugin(), "\n");
+  typist.start();
+  typist.type(host().break_at("main"), "Breakpoint ");
+  typist.type("run", "char order = 0;");
+  // The stack is that of this stop, though the terminal may have a line that shows where the program stands.
+  typist.type("memsnap around allocate", "memsnap: allocate returned");
+  typist.type("bt", "main");
+  typist.terminal().type("memsnap around give_back\n");
+  typist.terminal().expect("ready");
+  typist.terminal().type("\x03");
+  typist.terminal().expect("memsnap: stopped before give_back was entered; 'memsnap around --continue' goes on");
+  typist.terminal().expect(host().prompt());
+  typist.type("bt", "main");
+  typist.type("memsnap take", "Snapshot #3 '3': size=");
+  typist.type("kill", "\n");
+  typist.type("memsnap around --continue", "memsnap: no process; around give_back is over");
+  CHECK(typist.quit() == 0);
+}
+
 }  // namespace
 }  // namespace memsnap::test
