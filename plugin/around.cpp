@@ -146,7 +146,7 @@ Result<std::string> Around::run_calls(std::string& text) {
       continue;
     }
     if (standing == Standing::gone) {
-      return finish_short(std::move(text));
+      return finish_short(text);
     }
     if (watch.is_at_entry()) {
       if (!options_.repeat) {
@@ -277,7 +277,7 @@ Result<std::string> Around::finish(const std::string& text) {
 }
 
 // The process has ended outside of any call.
-Result<std::string> Around::finish_short(std::string text) {
+Result<std::string> Around::finish_short(const std::string& text) {
   if (!options_.repeat) {
     return fail(Code::no_process, fmt::format("the process ended, and {} was not entered", options_.function));
   }

@@ -45,7 +45,7 @@ class Around {
   Result<bool> end_single(std::string& text);
   Result<void> compare_with_last(SnapshotPtr now);
   Result<std::string> finish(const std::string& text);
-  Result<std::string> finish_short(std::string text);
+  Result<std::string> finish_short(const std::string& text);
   std::string stopped_line() const;
   std::string calls_done() const;
   Grouping grouping(Progress& progress);

@@ -16,8 +16,8 @@ namespace memsnap {
 namespace {
 
 // In a jmp_buf of glibc and of musl, x86-64.
-constexpr std::uint64_t kSavedStack = 6 * 8;
-constexpr std::uint64_t kSavedPc = 7 * 8;
+constexpr std::uint64_t kSavedStack = 0x30;
+constexpr std::uint64_t kSavedPc = 0x38;
 // glibc keeps these two xored with a key and rotated. The key is the second half of the random bytes that the kernel
 // gives a program. Source: glibc, sysdeps/unix/sysv/linux/x86_64/pointer_guard.h, sysdeps/generic/dl-osinfo.h.
 constexpr int kPointerRotation = 17;

@@ -83,6 +83,20 @@ TEST_CASE("around follows the one call through those that it makes of itself") {
   CHECK(text.find("#2 " + at("way back") + ": size=28 B (+28 B), count=4 (+4), ") != std::string::npos);
 }
 
+TEST_CASE("around is about the call by its frame, where deeper ones return to the same place") {
+  InMain in_main("recurse");
+  auto& script = in_main.script;
+  script.break_at_site("around.cpp", "level");
+  script.cont();
+  script.add(host().delete_breakpoints());
+  const Step step = script.memsnap("around recurse");
+  const Transcript said = script.play();
+
+  const std::string text = ours(said.text(step));
+  CHECK(text.find("#1 " + at("level") + ": size=400 B (+300 B), count=4 (+3), ") != std::string::npos);
+  CHECK(text.find("#2 " + at("way back") + ": size=21 B (+21 B), count=3 (+3), ") != std::string::npos);
+}
+
 TEST_CASE("around takes a function that was inlined, and ends where its code does") {
   CHECK(around("inlined", "inlined")
             .find("#1 " + at("inlined") +
@@ -121,7 +135,8 @@ TEST_CASE("around tells of a call in which its thread or the process ends") {
 TEST_CASE("around is about the thread that entered first") {
   const std::string text = around("together", "together");
   CHECK(text.starts_with("memsnap: together entered\nmemsnap: together returned\n1 -> 2, by lineno\n#1 " +
-                         at("together") + ": size=1700 B (+1700 B), count=2 (+2), "));
+                         at("together") + ": size=1700 B (+1700 B), count=2 (+2), average=850 B\n#2 " + at("met") +
+                         ": size=850 B (+850 B), "));
 }
 
 TEST_CASE("the user's breakpoints stop inside, and around --continue goes on") {

@@ -97,12 +97,16 @@ void together(bool is_first) {
   if (is_first) {
     pthread_barrier_wait(&meeting);  // the other one may begin
     pthread_barrier_wait(&meeting);  // it has returned
+    keep(std::malloc(850));          // site: met
   }
 }
 
+// Both return to the same place.
+void meet(bool is_first) { together(is_first); }
+
 void* second(void*) {
   pthread_barrier_wait(&meeting);
-  together(false);
+  meet(false);
   pthread_barrier_wait(&meeting);
   return nullptr;
 }
@@ -146,7 +150,7 @@ int main(int, char** arguments) {
     pthread_join(thread, nullptr);
   } else if (is("together")) {
     pthread_create(&thread, nullptr, second, nullptr);
-    together(true);
+    meet(true);
     pthread_join(thread, nullptr);
   } else if (is("answer")) {
     for (int i = 0; i < 9; ++i) {
