@@ -54,7 +54,13 @@ std::optional<SourceLine> parse_line(const std::string& location) {
 // Where what was found by its name begins.
 lldb::SBAddress begin_of(lldb::SBSymbolContext found) {
   if (auto block = found.GetBlock().GetContainingInlinedBlock(); block.IsValid()) {
-    return block.GetRangeStartAddress(0);
+    // Where an inlined call has lost its first instructions, its first range is an empty one somewhere before it.
+    std::uint32_t range = 0;
+    while (range + 1 < block.GetNumRanges() &&
+           block.GetRangeStartAddress(range).GetFileAddress() == block.GetRangeEndAddress(range).GetFileAddress()) {
+      ++range;
+    }
+    return block.GetRangeStartAddress(range);
   }
   if (auto function = found.GetFunction(); function.IsValid()) {
     return function.GetStartAddress();

@@ -105,6 +105,12 @@ Result<void> CallWatch::wait(const std::string& location) {
                 fmt::format("no function or line '{}' in the process; FUNCTION is a name, or file.cpp:LINE", location));
   }
   cancel();
+  for (auto& place : places) {
+    // Debuggers differ in which part of an inlined function they take for its first: the compiler names it first.
+    if (const auto code = inlined_code(place, location); !code.empty()) {
+      place = code.front().begin + (place.value - modules_.to_pc(place).offset);
+    }
+  }
   std::ranges::sort(places);
   places_ = std::move(places);
   location_ = location;
@@ -167,12 +173,17 @@ Result<void> CallWatch::follow() {
   return {};
 }
 
-InlinedBody CallWatch::inlined_body(Address entry, const std::string& location) {
-  const auto pc = modules_.to_pc(entry);
-  if (is_line(location) || pc.module == ModuleId::none) {
+std::vector<AddressRange> CallWatch::inlined_code(Address address, const std::string& location) {
+  if (is_line(location)) {
     return {};
   }
-  auto code = symbolizer_.inlined_code(pc, [&](const std::string& name) { return can_mean(location, name); });
+  return symbolizer_.inlined_code(modules_.to_pc(address),
+                                  [&](const std::string& name) { return can_mean(location, name); });
+}
+
+InlinedBody CallWatch::inlined_body(Address entry, const std::string& location) {
+  const auto pc = modules_.to_pc(entry);
+  auto code = inlined_code(entry, location);
   if (code.empty()) {
     return {};
   }

@@ -81,6 +81,8 @@ class CallWatch {
   std::optional<Landing> catch_landing(StoppedThread& thread, Address stack);
   std::optional<Landing> jump_landing(StoppedThread& thread);
   bool is_same_stack(Address one, Address other);
+  /// As the module's file counts, in the compiler's order; empty where no inlined function of that name is there.
+  std::vector<AddressRange> inlined_code(Address address, const std::string& location);
   InlinedBody inlined_body(Address entry, const std::string& location);
 
   Debugger& debugger_;
