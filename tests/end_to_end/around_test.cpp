@@ -104,6 +104,25 @@ TEST_CASE("around takes a function that was inlined, and ends where its code doe
                   "Total: size=71.3 KiB (+300 B)") != std::string::npos);
 }
 
+TEST_CASE("around takes a function of which an optimising compiler left pieces only") {
+  Script script("inlined");
+  script.memsnap("start 10");
+  script.break_at("main");
+  script.run();
+  script.add(host().delete_breakpoints());
+  const Step inlined = script.memsnap("around grow");
+  const Step whole = script.memsnap("around host");
+  const Transcript said = script.play();
+
+  const auto row = [](const std::string& site) {
+    return "inlined.cpp:" + std::to_string(line_of("inlined.cpp", site));
+  };
+  CHECK(ours(said.text(inlined)) == "memsnap: grow entered\nmemsnap: grow returned\n1 -> 2, by lineno\n#1 " +
+                                        row("grown") + ": size=200 B (+200 B), count=2 (+2), average=100 B\n" +
+                                        "Total: size=200 B (+200 B), count=2 (+2)\n");
+  CHECK(ours(said.text(whole)).find("#1 " + row("behind") + ": size=10000 B (+5000 B), ") != std::string::npos);
+}
+
 TEST_CASE("around tells of a call that is left by an exception or a longjmp, up to there") {
   const std::string thrown = around("catches", "throws");
   CHECK(thrown.starts_with("memsnap: throws entered\nmemsnap: throws left by an exception\n1 -> 2, by lineno\n#1 " +
