@@ -401,6 +401,18 @@ Result<Snapshot> BreakpointEngine::now() {
   return snapshot;
 }
 
+Result<std::optional<LiveBlock>> BreakpointEngine::find_block(Address address) {
+  const auto* found = ledger_.find(address);
+  for (auto entry = ledger_.blocks().begin(); found == nullptr && entry != ledger_.blocks().end(); ++entry) {
+    const auto& block = entry->second;
+    if (block.address <= address && address - block.address < block.size) {
+      found = &block;
+    }
+  }
+  return found == nullptr ? std::optional<LiveBlock>()
+                          : LiveBlock{found->address, found->size, ledger_.origin(found->origin).traceback};
+}
+
 EngineReport BreakpointEngine::report() {
   EngineReport report;
   for (const auto& [address, site] : sites_) {

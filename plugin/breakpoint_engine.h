@@ -35,6 +35,7 @@ class BreakpointEngine final : public Engine {
   bool has_entry_points() const override { return !sites_.empty(); }
   Result<Snapshot> now() override;
   Result<Totals> totals() override { return ledger_.totals(); }
+  Result<std::optional<LiveBlock>> find_block(Address address) override;
   Result<void> clear() override;
   Result<void> reset_peak() override;
   Result<void> set_limit(std::optional<std::uint64_t> bytes) override;

@@ -33,6 +33,13 @@ struct EngineReport {
   std::uint64_t overhead_debugger = 0;                ///< bytes in the debugger
 };
 
+/// A live block, and where it came from.
+struct LiveBlock {
+  Address address;
+  std::uint64_t size = 0;  ///< bytes asked for
+  TracebackId traceback{};
+};
+
 /// A source of allocation events, and the books it keeps. One engine serves one process.
 ///
 /// The session calls it with all inferior threads stopped.
@@ -61,6 +68,8 @@ class Engine {
   /// What is live now; `id` and `name` are the caller's.
   virtual Result<Snapshot> now() = 0;
   virtual Result<Totals> totals() = 0;
+  /// The live block that begins at `address`, else the one that `address` lies in.
+  virtual Result<std::optional<LiveBlock>> find_block(Address address) = 0;
   virtual Result<void> clear() = 0;
   virtual Result<void> reset_peak() = 0;
   /// Stops the program at each allocation that takes what is live from at most `bytes` to more; nullopt: at none.

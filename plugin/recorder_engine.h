@@ -35,6 +35,7 @@ class RecorderEngine final : public Engine {
   void stop(bool process_is_gone) override;
   Result<Snapshot> now() override;
   Result<Totals> totals() override;
+  Result<std::optional<LiveBlock>> find_block(Address address) override;
   Result<void> clear() override;
   Result<void> reset_peak() override;
   Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
