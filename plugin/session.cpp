@@ -20,6 +20,12 @@ constexpr std::string_view kBreakpointCost = "each allocator call stops the prog
 
 }  // namespace
 
+Result<void> check_engine(std::string_view name) {
+  return name == "auto" || name == "recorder" || name == "breakpoint"
+             ? Result<void>()
+             : fail(Code::usage, fmt::format("'{}' is no engine; engines are auto, recorder, breakpoint", name));
+}
+
 Session::Session(Debugger& debugger)
     : debugger_(debugger),
       entry_points_(recording_.modules),
@@ -238,6 +244,7 @@ Result<SnapshotPtr> Session::now() {
     return std::unexpected(snapshot.error());
   }
   snapshot->name = "now";
+  snapshot->script_frames = options_.script_frames;
   snapshot->since_start_only = *engine == engine_.get() ? since_start_only_ : core_file_.since_start_only();
   return std::make_shared<const Snapshot>(std::move(*snapshot));
 }
@@ -254,9 +261,7 @@ Result<SnapshotFile> Session::pack(const Snapshot& snapshot, const std::function
   return memsnap::pack(snapshot, recording_, symbolizer_, progress);
 }
 
-SnapshotPtr Session::adopt(SnapshotFile file) {
-  return snapshots_.add(unpack(std::move(file), recording_, symbolizer_));
-}
+Snapshot Session::unpack(SnapshotFile file) { return memsnap::unpack(std::move(file), recording_, symbolizer_); }
 
 Result<void> Session::begin(bool from_process_start) {
   if (const auto instance = debugger_.program_instance(); instance != program_instance_) {

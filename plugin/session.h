@@ -34,9 +34,15 @@ enum class Tracing : std::uint8_t { no, armed, yes };
 
 /// What the user asked `start` for.
 struct StartOptions {
-  std::uint32_t frames = 32;    ///< physical frames of a traceback, 1 to 256
-  std::string engine = "auto";  ///< auto, recorder, breakpoint
+  static constexpr std::uint32_t kMostFrames = 256;
+
+  std::uint32_t frames = 32;        ///< physical frames of a traceback, 1 to kMostFrames
+  std::string engine = "auto";      ///< auto, recorder, breakpoint
+  std::uint32_t script_frames = 0;  ///< see Snapshot
 };
+
+/// Code::usage where there is no such engine.
+Result<void> check_engine(std::string_view name);
 
 /// One traced target: what is recorded of it now, its snapshots, the rules for reading them, the last table.
 ///
@@ -80,8 +86,8 @@ class Session final : public DebuggerEvents {
   Result<SnapshotPtr> latest_snapshot();
   /// A snapshot with all that its tables need, for a file. Reads symbols: see pack.
   Result<SnapshotFile> pack(const Snapshot& snapshot, const std::function<bool(double)>& progress);
-  /// Takes in what a file holds, as a snapshot of that name, which must be free.
-  SnapshotPtr adopt(SnapshotFile file);
+  /// The way back: enters what a file holds into the session's tables. It is none of the session's snapshots by that.
+  Snapshot unpack(SnapshotFile file);
   /// Asks for the debugger's end once the command is done, with this exit status.
   void leave(int status) { exit_status_ = status; }
   /// What was asked for, once: a debugger that does not end goes on.

@@ -28,6 +28,8 @@ void read_fact(Facts& facts, std::string_view key, std::string_view value) {
     snapshot.engine = value;
   } else if (key == "frames") {
     snapshot.frames = to_number<std::uint32_t>(value);
+  } else if (key == "script frames") {
+    snapshot.script_frames = to_number<std::uint32_t>(value);
   } else if (key == "size") {
     snapshot.size = to_number<std::uint64_t>(value);
   } else if (key == "count") {
@@ -50,6 +52,9 @@ std::vector<std::string> write_comments(const Snapshot& snapshot) {
   add("snapshot", snapshot.name);
   add("engine", snapshot.engine);
   add("frames", snapshot.frames);
+  if (snapshot.script_frames != 0) {
+    add("script frames", snapshot.script_frames);
+  }
   add("size", snapshot.size);
   add("count", snapshot.count);
   add("peak", snapshot.peak);

@@ -29,8 +29,10 @@ struct Snapshot {
   std::uint64_t size = 0;
   std::uint64_t count = 0;
   std::uint64_t peak = 0;
-  std::string engine;             ///< what recorded it
-  std::uint32_t frames = 0;       ///< the frame limit in force
+  std::string engine;        ///< what recorded it
+  std::uint32_t frames = 0;  ///< the frame limit in force
+  /// How many frames of a traceback a script that started it wants to see, from the call site on; 0 for all there are.
+  std::uint32_t script_frames = 0;
   bool since_start_only = false;  ///< tracing began in a process that ran already: older blocks are not known
 
   /// Number of distinct tracebacks.

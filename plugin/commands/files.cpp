@@ -73,7 +73,7 @@ Result<std::string> load(Session& session, Words words) {
     return fail(free_to_use.error().code, fmt::format("{}, and 'memsnap load FILE NAME' gives this one another name",
                                                       free_to_use.error().message));
   }
-  return snapshot_text(*session.adopt(std::move(*file))) + "\n";
+  return snapshot_text(*session.snapshots().add(session.unpack(std::move(*file)))) + "\n";
 }
 
 }  // namespace memsnap::commands

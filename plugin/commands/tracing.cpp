@@ -19,15 +19,15 @@ Result<std::string> start(Session& session, Words words) {
   if (!history.empty()) {
     return fail(Code::unsupported, "--history is not there yet; 'memsnap start' without it works");
   }
-  if (options.engine != "auto" && options.engine != "recorder" && options.engine != "breakpoint") {
-    return fail(Code::usage, fmt::format("'{}' is no engine; engines are auto, recorder, breakpoint", options.engine));
+  if (auto known = check_engine(options.engine); !known) {
+    return std::unexpected(known.error());
   }
   if (!arguments.words().empty()) {
     const auto& word = arguments.words().front();
-    constexpr std::uint32_t kMostFrames = 256;
     options.frames = parse_number<std::uint32_t>(word).value_or(0);
-    if (options.frames < 1 || options.frames > kMostFrames) {
-      return fail(Code::usage, fmt::format("'{}' is no number of frames; NFRAMES is 1 to {}", word, kMostFrames));
+    if (options.frames < 1 || options.frames > StartOptions::kMostFrames) {
+      return fail(Code::usage,
+                  fmt::format("'{}' is no number of frames; NFRAMES is 1 to {}", word, StartOptions::kMostFrames));
     }
   }
   return session.start(options);
