@@ -14,6 +14,7 @@
 #include "gdb/gdb_debugger.h"
 #include "plugin/command.h"
 #include "plugin/measures.h"
+#include "plugin/scripts/script_calls.h"
 #include "plugin/session.h"
 
 namespace py = pybind11;
@@ -24,6 +25,7 @@ namespace {
 struct Plugin {
   GdbDebugger debugger;
   Session session{debugger};
+  ScriptCalls scripts{session};
 
   Plugin(py::module_ gdb, py::object breakpoint_class) : debugger(std::move(gdb), std::move(breakpoint_class)) {}
 };
@@ -101,6 +103,19 @@ std::pair<bool, std::string> run(const std::vector<std::string>& words) {
   }
 }
 
+// For `import memsnap`: the kind of answer, and the answer.
+std::pair<py::bytes, py::bytes> call(const std::vector<std::string>& words) {
+  ScriptAnswer answer;
+  try {
+    the_plugin->debugger.forget_stale_symbols();
+    answer = the_plugin->scripts.call(words);
+  } catch (const std::exception& error) {
+    answer = {"failed", error.what()};
+  }
+  PyErr_Clear();
+  return {py::bytes(answer.kind.data(), answer.kind.size()), py::bytes(answer.text)};
+}
+
 // For conditions: a number, or what is wrong.
 template <typename Measure>
 std::pair<bool, py::object> measured(Measure measure) {
@@ -144,6 +159,7 @@ PYBIND11_MODULE(_memsnap, module) {
   module.def("commands", &commands);
   module.def("overview", &help_overview);
   module.def("run", &run);
+  module.def("call", &call);
   module.def("take_exit_status", &take_exit_status);
   module.def("live_size", [] { return measured(&live_size); });
   module.def("live_count", [] { return measured(&live_count); });

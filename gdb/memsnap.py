@@ -36,6 +36,25 @@ def _has_front_end():
     return any(re.match(r"--?i(nterpreter)?(=(mi|dap)|$)", word) for word in words)
 
 
+def _offer_package(bridge):
+    """Makes `import memsnap` give the package."""
+    import types
+
+    def call(words):
+        kind, text = bridge.call([word.encode("utf-8", "surrogateescape") for word in words])
+        return kind.decode(), text.decode("utf-8", "replace")
+
+    session = types.ModuleType("_memsnap_session", "The session of the GDB that this runs in, for the package memsnap.")
+    session.call = call
+    session.address = int
+    sys.modules[session.__name__] = session
+    # In a build tree, and where it is installed.
+    for folder in (os.path.join(_HERE, "..", "python"), os.path.join(_HERE, "python")):
+        if os.path.isdir(os.path.join(folder, "memsnap")):
+            sys.path.insert(0, os.path.normpath(folder))
+            break
+
+
 def _register(gdb, bridge):
     has_front_end = _has_front_end()
 
@@ -146,15 +165,26 @@ def _register(gdb, bridge):
     gdb.events.exited.connect(lambda event: bridge.on_process_gone(event.inferior.num))
 
 
+def _load_once():
+    """Loads this file as a module, so that sourcing it twice does no harm and nothing of it is left in __main__."""
+    import importlib.util
+
+    name = "_memsnap_plugin"
+    if name not in sys.modules:
+        specification = importlib.util.spec_from_file_location(name, os.path.join(_HERE, "memsnap.py"))
+        module = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(module)
+        sys.modules[name] = module
+
+
 if __name__ == "__main__":
-    # Sourced: once more as a module, so that sourcing it twice does no harm and nothing of it is left in __main__.
-    sys.path.insert(0, _HERE)
     try:
-        import memsnap  # noqa: F401
+        _load_once()
     finally:
-        sys.path.remove(_HERE)
-        del _HERE, _has_front_end, _load_bridge, _register
+        del _HERE, _has_front_end, _load_bridge, _load_once, _offer_package, _register
 else:
     import gdb
 
-    _register(gdb, _load_bridge())
+    _bridge = _load_bridge()
+    _register(gdb, _bridge)
+    _offer_package(_bridge)

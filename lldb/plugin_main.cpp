@@ -14,39 +14,20 @@
 #include <vector>
 
 #include "lldb/lldb_debugger.h"
+#include "lldb/plugin.h"
+#include "lldb/python.h"
 #include "lldb/resume.h"
 #include "plugin/command.h"
 #include "plugin/session.h"
 
 namespace memsnap {
-namespace {
 
-struct Plugin {
-  explicit Plugin(lldb::SBDebugger lldb_debugger) : debugger(lldb_debugger) { debugger.set_lock(mutex); }
-
-  LldbDebugger debugger;
-  Session session{debugger};
-  // Commands come on the thread that reads them, breakpoints on the one that handles events.
-  std::recursive_mutex mutex;
-  // The one that gave the last command.
-  std::thread::id command_thread;
-
-  /// Tells the session where the process it knew is gone. Returns whether it was.
-  bool notice_process_end() {
-    if (!debugger.process_changed()) {
-      return false;
-    }
-    session.on_process_gone();
-    debugger.accept_process();
-    return true;
-  }
-};
-
-// One for each SBDebugger, by its number. Never destroyed: LLDB may call back until the very end.
 std::map<lldb::user_id_t, Plugin*>& plugins() {
   static auto* all = new std::map<lldb::user_id_t, Plugin*>;
   return *all;
 }
+
+namespace {
 
 Plugin* plugin_of(const LldbDebugger* debugger) {
   for (const auto& [id, plugin] : plugins()) {
@@ -212,6 +193,7 @@ bool load(lldb::SBDebugger lldb_debugger) {
   for (const auto* command : kResuming) {
     interpreter.SetCommandOverrideCallback(command, &before_resuming, plugin);
   }
+  offer_to_python(lldb_debugger);
   return true;
 }
 

@@ -30,9 +30,13 @@ class Gdb : public Host {
   std::string map_source(const std::string& from, const std::string& to) const override {
     return "set substitute-path \"" + from + "\" \"" + to + "\"";
   }
-  std::string break_if(const std::string& function, const std::string& condition) const override {
-    return "break " + function + " if " + condition;
+  std::vector<std::string> break_if(const std::string& function, const std::string& condition) const override {
+    return {"break " + function + " if " + condition};
   }
+  std::string print(const std::string& expression) const override { return "print " + expression; }
+  std::string missing_python() const override { return ""; }
+  std::string python(const std::string& statement) const override { return "python " + statement; }
+  std::string run_script(const std::string& file) const override { return "source " + file; }
   std::string follow_children() const override { return "set follow-fork-mode child"; }
   std::string attach(pid_t pid) const override { return "attach " + std::to_string(pid); }
   std::string save_core(const std::string& file) const override { return "generate-core-file " + file; }

@@ -44,8 +44,10 @@ class Host {
   virtual std::string load_plugin() const = 0;
   virtual std::string break_at(const std::string& function) const = 0;
   virtual std::string break_at(const std::string& file, int line) const = 0;
-  /// The same under a condition in memsnap's own functions; empty where the debugger can have none.
-  virtual std::string break_if(const std::string& function, const std::string& condition) const = 0;
+  /// The same under a condition in memsnap's own functions, as GDB has them: `$memsnap_size() > 10`.
+  virtual std::vector<std::string> break_if(const std::string& function, const std::string& condition) const = 0;
+  /// Prints such an expression, as the last word.
+  virtual std::string print(const std::string& expression) const = 0;
   /// Deletes all of the user's breakpoints.
   virtual std::string delete_breakpoints() const = 0;
   virtual std::string run(const Launch& launch) const = 0;
@@ -56,6 +58,12 @@ class Host {
   /// Has a server on this machine run `command` for the debugger, or attach to the process.
   virtual Served serve(const std::vector<std::string>& command) const = 0;
   virtual Served serve(pid_t pid) const = 0;
+
+  /// Why the debugger has no Python; empty where it has one, which it then finds from here on.
+  virtual std::string missing_python() const = 0;
+  /// Runs a statement, and a script's file, in its Python.
+  virtual std::string python(const std::string& statement) const = 0;
+  virtual std::string run_script(const std::string& file) const = 0;
 
   /// Has the debugger go on with the child where a process forks.
   virtual std::string follow_children() const = 0;

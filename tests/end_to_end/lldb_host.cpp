@@ -51,7 +51,28 @@ class Lldb : public Host {
   std::string map_source(const std::string& from, const std::string& to) const override {
     return "settings set target.source-map \"" + from + "\" \"" + to + "\"";
   }
-  std::string break_if(const std::string&, const std::string&) const override { return ""; }
+  // LLDB's own conditions are compiled code, which cannot call into the debugger.
+  std::vector<std::string> break_if(const std::string& function, const std::string& condition) const override {
+    return {break_at(function),
+            "breakpoint command add -s python -o 'import memsnap; return " + in_python(condition) + "'"};
+  }
+  std::string print(const std::string& expression) const override {
+    return python("import memsnap; print(" + in_python(expression) + ")");
+  }
+  // Debian 12's LLDB looks for its half of Python in a folder that is not there.
+  std::string missing_python() const override {
+    for (const std::string& path : {std::string(), debian_python()}) {
+      python_path_ = path;
+      std::vector<std::string> words = start();
+      words.insert(words.end(), {"--batch", "-o", "script print(6 * 7)"});
+      if (run_program(words).output.find("\n42\n") != std::string::npos) {
+        return "";
+      }
+    }
+    return program_ + " has no Python";
+  }
+  std::string python(const std::string& statement) const override { return "script " + statement; }
+  std::string run_script(const std::string& file) const override { return "command script import " + file; }
   std::string follow_children() const override { return "settings set target.process.follow-fork-mode child"; }
   std::string attach(pid_t pid) const override { return "process attach -p " + std::to_string(pid); }
   // Before some version it cannot, on Linux.
@@ -128,18 +149,42 @@ class Lldb : public Host {
 
  private:
   std::vector<std::string> start() const {
-    // A container may forbid to switch address randomisation off.
-    return {program_, "--no-lldbinit",
-            "-O",     "settings set target.disable-aslr false",
-            "-O",     "settings set target.process.stop-on-exec false"};
+    std::vector<std::string> words;
+    if (!python_path_.empty()) {
+      words = {"env", "PYTHONPATH=" + python_path_};
+    }
+    words.insert(words.end(), {program_, "--no-lldbinit",
+                               // A container may forbid to switch address randomisation off.
+                               "-O", "settings set target.disable-aslr false", "-O",
+                               "settings set target.process.stop-on-exec false"});
+    return words;
   }
 
-  // Beside the debugger itself, as it looks for its own.
-  std::string server() const {
+  static std::string in_python(const std::string& expression) {
+    return replace_all(expression, "$memsnap_", "memsnap.");
+  }
+
+  // Where the debugger itself is.
+  std::filesystem::path folder() const {
     const Printed found = run_program({"sh", "-c", "command -v " + program_});
     const std::filesystem::path debugger(found.output.substr(0, found.output.find('\n')));
     std::error_code failed;
-    return std::filesystem::canonical(debugger, failed).parent_path() / "lldb-server";
+    return std::filesystem::canonical(debugger, failed).parent_path();
+  }
+
+  // Beside the debugger itself, as it looks for its own.
+  std::string server() const { return folder() / "lldb-server"; }
+
+  std::string debian_python() const {
+    std::error_code failed;
+    for (const auto& entry : std::filesystem::directory_iterator(folder() / "../lib", failed)) {
+      const auto packages = entry.path() / "dist-packages";
+      if (entry.path().filename().string().starts_with("python3") &&
+          std::filesystem::exists(packages / "lldb/embedded_interpreter.py")) {
+        return packages.lexically_normal();
+      }
+    }
+    return "";
   }
 
   // It chooses a port and tells it by its standard output, which the program gets too.
@@ -177,6 +222,7 @@ class Lldb : public Host {
 
   std::string program_;
   bool is_newest_;
+  mutable std::string python_path_;  // that LLDB needs to find its own half of Python
 };
 
 }  // namespace

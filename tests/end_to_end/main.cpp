@@ -43,6 +43,9 @@ std::string missing_need(std::string_view need) {
   if (need == "server") {
     return host().missing_server();
   }
+  if (need == "python") {
+    return host().missing_python();
+  }
   return is_installed(std::string(need)) ? "" : std::string(need) + " is not installed";
 }
 

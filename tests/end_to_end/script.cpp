@@ -31,6 +31,12 @@ Step Script::memsnap(const std::string& words) {
   return add("memsnap " + words + (names_none && engine() != "auto" ? " --engine " + engine() : ""));
 }
 
+void Script::break_if(const std::string& function, const std::string& condition) {
+  for (const std::string& command : host().break_if(function, condition)) {
+    add(command);
+  }
+}
+
 Step Script::add(const std::string& command) {
   commands_.push_back(command);
   return Step{commands_.size() - 1};

@@ -45,6 +45,8 @@ class Script {
   Step break_at_site(const std::string& file, const std::string& site) {
     return add(host().break_at(file, line_of(file, site)));
   }
+  /// See Host::break_if.
+  void break_if(const std::string& function, const std::string& condition);
   Step run(const Launch& launch = {}) { return add(host().run(launch)); }
   Step run_with(const std::string& argument) { return run({.arguments = {argument}}); }
   Step cont() { return add("continue"); }
