@@ -246,6 +246,7 @@ std::string help_overview() {
     text += fmt::format("memsnap {:<11} {}\n", command.name, command.summary);
   }
   text += "\nType 'memsnap help COMMAND' for its arguments.\n";
+  text += "In the debugger's Python, 'import memsnap' gives tracemalloc's interface.\n";
   return text;
 }
 

@@ -813,7 +813,8 @@ TEST_CASE("help lists the commands, and explains each", "[unit]") {
         "memsnap load        Load a snapshot that was saved.\n"
         "memsnap help        Explain a command, or list them all.\n"
         "\n"
-        "Type 'memsnap help COMMAND' for its arguments.\n");
+        "Type 'memsnap help COMMAND' for its arguments.\n"
+        "In the debugger's Python, 'import memsnap' gives tracemalloc's interface.\n");
   CHECK(memsnap.run({}) == memsnap("help"));
   CHECK(memsnap("help take") ==
         "Take a snapshot of what is live now.\n"
