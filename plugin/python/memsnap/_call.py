@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Type
+from typing import Any, Dict, List, Type
 
 _ERRORS: Dict[str, Type[BaseException]] = {
     "usage": ValueError,
@@ -10,6 +10,16 @@ _ERRORS: Dict[str, Type[BaseException]] = {
     "io": OSError,
     "interrupted": KeyboardInterrupt,
 }
+
+
+# Handles of snapshots that nothing here has any more. A garbage collector may come upon them at any moment, in the midst
+# of a call too, so the session is told with the next one.
+_forgotten: List[int] = []
+
+
+def forget(handle: int) -> None:
+    """Lets the session forget a snapshot that it keeps for us."""
+    _forgotten.append(handle)
 
 
 def call(*words: str) -> str:
@@ -22,6 +32,8 @@ def call(*words: str) -> str:
         import _memsnap_session as session  # type: ignore[import]
     except ImportError:
         raise RuntimeError("there is no session: memsnap's plugin is not loaded in this Python's debugger") from None
+    while _forgotten:
+        session.call(["release", str(_forgotten.pop())])
     kind, text = session.call(list(words))
     if kind:
         raise _ERRORS.get(kind, RuntimeError)(text)

@@ -8,7 +8,7 @@ import weakref
 from collections.abc import Iterable
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from ._call import call
+from ._call import call, forget
 from ._filters import BaseFilter
 from ._frames import Place
 from ._statistics import Statistic, StatisticDiff, Sums, compared, ranked
@@ -22,14 +22,7 @@ class _Kept:
 
     def __init__(self, handle: int) -> None:
         self.handle = handle
-        weakref.finalize(self, _release, handle).atexit = False
-
-
-def _release(handle: int) -> None:
-    try:
-        call("release", str(handle))
-    except Exception:
-        pass  # the session is gone, and the snapshot with it
+        weakref.finalize(self, forget, handle).atexit = False
 
 
 class Snapshot:
