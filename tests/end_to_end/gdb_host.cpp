@@ -18,6 +18,9 @@ class Gdb : public Host {
   std::string missing() const override { return is_installed("gdb") ? "" : "gdb is not installed"; }
 
   std::string load_plugin() const override { return "source " MEMSNAP_GDB_PLUGIN; }
+  std::string load_plugin(const std::string& prefix) const override {
+    return "source " + prefix + "/share/memsnap/memsnap.py";
+  }
   std::string break_at(const std::string& function) const override { return "break " + function; }
   std::string break_at(const std::string& file, int line) const override {
     return "break " + file + ":" + std::to_string(line);

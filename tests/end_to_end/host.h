@@ -42,6 +42,8 @@ class Host {
   virtual std::string missing() const = 0;
 
   virtual std::string load_plugin() const = 0;
+  /// The same, of what `cmake --install` put below a folder.
+  virtual std::string load_plugin(const std::string& prefix) const = 0;
   virtual std::string break_at(const std::string& function) const = 0;
   virtual std::string break_at(const std::string& file, int line) const = 0;
   /// The same under a condition in memsnap's own functions, as GDB has them: `$memsnap_size() > 10`.

@@ -38,6 +38,9 @@ class Lldb : public Host {
   }
 
   std::string load_plugin() const override { return "plugin load \"" MEMSNAP_LLDB_PLUGIN "\""; }
+  std::string load_plugin(const std::string& prefix) const override {
+    return "plugin load \"" + prefix + "/lib/memsnap/memsnap.so\"";
+  }
   std::string break_at(const std::string& function) const override { return "breakpoint set -n " + function; }
   std::string break_at(const std::string& file, int line) const override {
     return "breakpoint set -f " + file + " -l " + std::to_string(line);

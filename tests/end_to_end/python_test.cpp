@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/end_to_end/process.h"
 #include "tests/end_to_end/script.h"
 #include "tests/end_to_end/strings.h"
 #include "tests/end_to_end/temporary.h"
@@ -296,6 +298,19 @@ TEST_CASE("source lines in a script's tracebacks are read where the user keeps t
   const Transcript said = script.play();
   CHECK(said[printed].text ==
         fmt::format("['  File \"{}\", line 11', '    moved;']\n", target_source("waste_memory.cpp")));
+}
+
+TEST_CASE("an installed plugin brings its package along", "[python]") {
+  const TemporaryFolder folder;
+  const auto installed = run_program({MEMSNAP_CMAKE, "--install", MEMSNAP_BUILD, "--prefix", folder.path()});
+  CAPTURE(installed.output, installed.error);
+  REQUIRE(installed.exit_code == 0);
+  const auto answers =
+      host().play("", {host().load_plugin(folder.path()), host().load_plugin(folder.path()),
+                       host().python("import memsnap; print(memsnap.__file__, memsnap.is_tracing())")});
+  CHECK_FALSE(answers[0].error);
+  CHECK_FALSE(answers[1].error);
+  CHECK(answers[2].text == (folder.path() / "share/memsnap/python/memsnap/__init__.py").string() + " False\n");
 }
 
 }  // namespace
