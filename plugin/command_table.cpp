@@ -73,6 +73,10 @@ Completions complete_save(Session& session, Words words) {
   return words.size() == 1 ? snapshot_completions(session) : Completions();
 }
 
+Completions complete_export(Session& session, Words words) {
+  return words.size() == 1 || words.size() == 2 ? snapshot_completions(session) : Completions();
+}
+
 Completions complete_json(Session&, Words) { return {"--json"}; }
 Completions complete_traceback(Session&, Words) { return {"--all", "--json"}; }
 
@@ -179,6 +183,15 @@ constexpr std::array kCommands = {
             "It gets the name that it had, or NAME. No program is needed. Another program's gzipped pprof profile of\n"
             "memory can be loaded too.\n",
             commands::load, nullptr},
+    Command{
+        "export", "FILE [SNAP | OLD NEW]", "Write a snapshot, or what changed between two, for other programs.",
+        "What is written is told by FILE's ending: .pb.gz (a pprof profile), .folded (flame graph stacks),\n"
+        ".speedscope.json, .json (all of it, for scripts) or .html (one page with a flame graph and tables, which "
+        "works\n"
+        "offline). SNAP is a snapshot's name or number, or 'now'; default is the latest snapshot, or 'now' where there "
+        "is\n"
+        "none. With OLD and NEW it is the difference.\n",
+        commands::export_file, complete_export},
     Command{"help", "[COMMAND]", "Explain a command, or list them all.", "", commands::help, complete_help},
 };
 

@@ -19,27 +19,12 @@ class Packer {
     file_.threads = recording.threads.names();
   }
 
-  Result<SnapshotFile> pack(const Snapshot& snapshot, const std::function<bool(double)>& progress) {
-    file_.snapshot = snapshot;
-    merge_freed();
-    const auto all = static_cast<double>(snapshot.counts.size() + snapshot.freed.size());
-    std::size_t done = 0;
-    const auto goes_on = [&] {
-      constexpr std::size_t kStep = 64;
-      ++done;
-      return done % kStep != 0 || !progress || progress(static_cast<double>(done) / all);
-    };
-    for (auto& live : file_.snapshot.counts) {
-      live.origin.traceback = stack(live.origin.traceback);
-      if (!goes_on()) {
-        return fail(Code::interrupted, "interrupted");
-      }
-    }
-    for (auto& freed : file_.snapshot.freed) {
-      freed.traceback = stack(freed.traceback);
-      if (!goes_on()) {
-        return fail(Code::interrupted, "interrupted");
-      }
+  Result<SnapshotFile> pack(const Snapshot& snapshot, const Snapshot* older,
+                            const std::function<bool(double)>& progress) {
+    progress_ = &progress;
+    all_ = entries(snapshot) + (older != nullptr ? entries(*older) : 0);
+    if (!take_in(file_.snapshot = snapshot) || (older != nullptr && !take_in(file_.older.emplace(*older)))) {
+      return fail(Code::interrupted, "interrupted");
     }
     number_modules();
     if (is_too_large()) {
@@ -49,6 +34,32 @@ class Packer {
   }
 
  private:
+  static std::size_t entries(const Snapshot& snapshot) { return snapshot.counts.size() + snapshot.freed.size(); }
+
+  // Gives a snapshot the file's numbers. False where the user wants it to end.
+  bool take_in(Snapshot& snapshot) {
+    merge_freed(snapshot.freed);
+    for (auto& live : snapshot.counts) {
+      live.origin.traceback = stack(live.origin.traceback);
+      if (!goes_on()) {
+        return false;
+      }
+    }
+    for (auto& freed : snapshot.freed) {
+      freed.traceback = stack(freed.traceback);
+      if (!goes_on()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool goes_on() {
+    constexpr std::size_t kStep = 64;
+    ++done_;
+    return done_ % kStep != 0 || !*progress_ || (*progress_)(static_cast<double>(done_) / static_cast<double>(all_));
+  }
+
   bool is_too_large() const {
     std::size_t frames = 0;
     for (const auto& place : file_.places) {
@@ -58,13 +69,12 @@ class Packer {
     for (const auto& stack : file_.stacks) {
       depth += stack.places.size();
     }
-    const auto counts = file_.snapshot.counts.size() + file_.snapshot.freed.size();
+    const auto counts = std::max(entries(file_.snapshot), file_.older ? entries(*file_.older) : 0);
     return std::max({counts, file_.places.size(), frames}) > SnapshotFile::kMostEntries ||
            depth > SnapshotFile::kMostFrames;
   }
 
-  void merge_freed() {
-    auto& all = file_.snapshot.freed;
+  static void merge_freed(std::vector<FreedCount>& all) {
     const auto place = [](const FreedCount& freed) { return std::pair(freed.traceback, freed.domain); };
     std::ranges::sort(all, {}, place);
     std::size_t kept = 0;
@@ -119,6 +129,9 @@ class Packer {
 
   const Recording& recording_;
   FrameSource& frames_;
+  const std::function<bool(double)>* progress_ = nullptr;
+  std::size_t all_ = 0;
+  std::size_t done_ = 0;
   SnapshotFile file_;
   std::unordered_map<TracebackId, std::uint32_t> stacks_;
   std::unordered_map<Pc, std::uint32_t> places_;
@@ -213,7 +226,12 @@ class PlaceFinder {
 
 Result<SnapshotFile> pack(const Snapshot& snapshot, const Recording& recording, FrameSource& frames,
                           const std::function<bool(double)>& progress) {
-  return Packer(recording, frames).pack(snapshot, progress);
+  return Packer(recording, frames).pack(snapshot, nullptr, progress);
+}
+
+Result<SnapshotFile> pack_difference(const Snapshot& older, const Snapshot& newer, const Recording& recording,
+                                     FrameSource& frames, const std::function<bool(double)>& progress) {
+  return Packer(recording, frames).pack(newer, &older, progress);
 }
 
 Snapshot unpack(SnapshotFile file, Recording& recording, Symbolizer& symbolizer) {

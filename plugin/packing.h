@@ -15,6 +15,10 @@ namespace memsnap {
 Result<SnapshotFile> pack(const Snapshot& snapshot, const Recording& recording, FrameSource& frames,
                           const std::function<bool(double)>& progress);
 
+/// The same of two snapshots, in one set of tables: SnapshotFile::older is set.
+Result<SnapshotFile> pack_difference(const Snapshot& older, const Snapshot& newer, const Recording& recording,
+                                     FrameSource& frames, const std::function<bool(double)>& progress);
+
 /// The way back: enters what the file's tables have into the session's, and returns the snapshot of that.
 ///
 /// A module of the file becomes the session's own module of that path and build id, so that tracebacks of both are the

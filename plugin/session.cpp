@@ -263,6 +263,11 @@ Result<SnapshotFile> Session::pack(const Snapshot& snapshot, const std::function
 
 Snapshot Session::unpack(SnapshotFile file) { return memsnap::unpack(std::move(file), recording_, symbolizer_); }
 
+Result<SnapshotFile> Session::pack(const Snapshot& older, const Snapshot& newer,
+                                   const std::function<bool(double)>& progress) {
+  return pack_difference(older, newer, recording_, symbolizer_, progress);
+}
+
 Result<void> Session::begin(bool from_process_start) {
   if (const auto instance = debugger_.program_instance(); instance != program_instance_) {
     program_instance_ = instance;

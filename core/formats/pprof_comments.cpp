@@ -64,6 +64,10 @@ std::vector<std::string> write_comments(const Snapshot& snapshot) {
   return comments;
 }
 
+std::vector<std::string> write_comments(const Snapshot& older, const Snapshot& newer) {
+  return {fmt::format("{}difference: {} -> {}", kPrefix, older.name, newer.name)};
+}
+
 Facts read_comments(const std::vector<std::string_view>& comments) {
   Facts facts;
   for (auto comment : comments) {

@@ -15,6 +15,8 @@ namespace memsnap::pprof {
 /// passes over those that it does not know. They are: snapshot (its name), engine, frames (the limit), size, count,
 /// peak, and `since start only` (yes, else it is not there).
 std::vector<std::string> write_comments(const Snapshot& snapshot);
+/// Those of a difference: `memsnap difference: OLD -> NEW` alone, as it is no snapshot and none of ours to load.
+std::vector<std::string> write_comments(const Snapshot& older, const Snapshot& newer);
 
 /// What comments say.
 struct Facts {

@@ -60,6 +60,9 @@ inline constexpr std::string_view kBytesUnit = "bytes";
 inline constexpr std::string_view kDomainLabel = "domain";
 inline constexpr std::string_view kThreadLabel = "thread";
 inline constexpr std::string_view kTruncatedLabel = "truncated";
+// pprof's own, of what a difference is against.
+inline constexpr std::string_view kBaseLabel = "pprof::base";
+inline constexpr std::string_view kIsBase = "true";
 // Values of that label; an address follows the second.
 inline constexpr std::string_view kFrameLimit = "frame limit";
 inline constexpr std::string_view kNoUnwindInfo = "no unwind information at ";

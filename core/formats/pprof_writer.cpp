@@ -33,15 +33,18 @@ class Writer {
                                      std::pair(kAllBlocks, kBlocksUnit), std::pair(kAllBytes, kBytesUnit)}) {
       add_value_type(ProfileField::sample_type, type, unit);
     }
-    add_samples();
+    add_samples(file_.snapshot, false);
+    if (file_.older) {
+      add_samples(*file_.older, true);
+    }
     add_mappings();
     for (std::size_t i = 0; i < file_.places.size(); ++i) {
       add_location(i + 1, file_.places[i]);
     }
     add_value_type(ProfileField::period_type, "space", kBytesUnit);
     profile_.add_int64(ProfileField::period, 1);
-    for (const auto& comment : write_comments(file_.snapshot)) {
-      own_.push_back(comment);
+    for (auto& comment : file_.older ? write_comments(*file_.older, file_.snapshot) : write_comments(file_.snapshot)) {
+      own_.push_back(std::move(comment));
       profile_.add_int64(ProfileField::comment, text(own_.back()));
     }
     profile_.add_int64(ProfileField::default_sample_type, text(kLiveBytes));
@@ -67,19 +70,22 @@ class Writer {
     message.add_int64(ValueTypeField::unit, text(unit));
   }
 
-  void add_samples() {
-    for (const auto& live : file_.snapshot.counts) {
+  void add_samples(const Snapshot& snapshot, bool is_base) {
+    for (const auto& live : snapshot.counts) {
       add_sample(live.origin.traceback, live.origin.domain,
                  &file_.threads.at(static_cast<std::size_t>(live.origin.thread)),
-                 {live.count, live.size, live.allocations, live.allocated});
+                 {live.count, live.size, live.allocations, live.allocated}, is_base);
     }
-    for (const auto& freed : file_.snapshot.freed) {
-      add_sample(freed.traceback, freed.domain, nullptr, {0, 0, freed.allocations, freed.allocated});
+    for (const auto& freed : snapshot.freed) {
+      add_sample(freed.traceback, freed.domain, nullptr, {0, 0, freed.allocations, freed.allocated}, is_base);
     }
   }
 
-  void add_sample(TracebackId id, DomainId domain, const std::string* thread,
-                  const std::array<std::uint64_t, 4>& values) {
+  void add_sample(TracebackId id, DomainId domain, const std::string* thread, std::array<std::uint64_t, 4> values,
+                  bool is_base) {
+    if (is_base) {
+      std::ranges::transform(values, values.begin(), [](std::uint64_t value) { return 0 - value; });
+    }
     const auto& stack = file_.stacks.at(static_cast<std::size_t>(id));
     pbf_builder<SampleField> sample(profile_, ProfileField::sample);
     ids_.clear();
@@ -91,6 +97,9 @@ class Writer {
     add_label(sample, kDomainLabel, file_.domains.at(static_cast<std::size_t>(domain)));
     if (thread != nullptr) {
       add_label(sample, kThreadLabel, *thread);
+    }
+    if (is_base) {
+      add_label(sample, kBaseLabel, kIsBase);
     }
     switch (stack.end) {
       case TracebackEnd::complete:

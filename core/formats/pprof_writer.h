@@ -14,6 +14,9 @@ namespace memsnap {
 /// and, where the stack could not be walked to its end, `truncated`. Facts of the whole snapshot are comments: see
 /// write_comments.
 ///
+/// A difference (SnapshotFile::older) is what pprof makes of two profiles with -diff_base: the older one's samples,
+/// with all values negative and a label that makes percentages shares of them. parse_pprof does not read it.
+///
 /// The same snapshot gives the same bytes.
 std::string to_pprof(const SnapshotFile& file);
 

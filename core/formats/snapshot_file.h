@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,8 +13,8 @@
 
 namespace memsnap {
 
-/// A snapshot with everything that its tables are made of: what a saved file holds. It needs no session and no
-/// program's files.
+/// A snapshot with everything that its tables are made of: what a saved file holds, and what exports are made from. It
+/// needs no session and no program's files.
 struct SnapshotFile {
   static constexpr std::uint32_t kNoModule = std::numeric_limits<std::uint32_t>::max();
 
@@ -40,6 +41,8 @@ struct SnapshotFile {
 
   /// Its tracebacks, domains and threads are indexes in the tables below. `id` is not kept, nor the peaks of origins.
   Snapshot snapshot;
+  /// The older snapshot of a difference, in the same tables. A file that is loaded has none.
+  std::optional<Snapshot> older;
   std::vector<Module> modules;
   std::vector<Place> places;
   std::vector<Stack> stacks;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "core/formats/frame_json.h"
 #include "core/formats/table.h"
 
 namespace memsnap {
@@ -8,29 +9,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json or_null(const std::string& text) { return text.empty() ? Json() : Json(text); }
-Json or_null(std::uint32_t line) { return line == 0 ? Json() : Json(line); }
-
-Json frame_json(const JudgedFrame& judged) {
-  const auto& frame = *judged.frame;
-  Json json;
-  json["file"] = or_null(frame.file);
-  json["line"] = or_null(frame.line);
-  json["function"] = or_null(frame.function);
-  json["module"] = or_null(frame.module);
-  json["offset"] = frame.offset;
-  json["inlined"] = frame.inlined;
-  json["hidden"] = judged.hidden;
-  return json;
-}
-
 Json frames_json(const std::optional<TracebackId>& id, Blame& blame) {
   if (!id) {
     return nullptr;
   }
   auto frames = Json::array();
   for (const auto& judged : blame.judged_frames(*id)) {
-    frames.push_back(frame_json(judged));
+    frames.push_back(frame_json(*judged.frame, judged.hidden));
   }
   return frames;
 }

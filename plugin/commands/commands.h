@@ -23,6 +23,7 @@ Result<std::string> hide(Session& session, Words words);
 Result<std::string> allocator(Session& session, Words words);
 Result<std::string> save(Session& session, Words words);
 Result<std::string> load(Session& session, Words words);
+Result<std::string> export_file(Session& session, Words words);
 Result<std::string> help(Session& session, Words words);
 
 }  // namespace memsnap::commands

@@ -811,6 +811,7 @@ TEST_CASE("help lists the commands, and explains each", "[unit]") {
         "memsnap check       Fail where memory grew between two snapshots.\n"
         "memsnap save        Save a snapshot to a file, for another session or for pprof.\n"
         "memsnap load        Load a snapshot that was saved.\n"
+        "memsnap export      Write a snapshot, or what changed between two, for other programs.\n"
         "memsnap help        Explain a command, or list them all.\n"
         "\n"
         "Type 'memsnap help COMMAND' for its arguments.\n"
@@ -832,7 +833,7 @@ TEST_CASE("a wrong command name is an error that names the commands", "[unit]") 
   Plugin memsnap;
   const std::string commands =
       " is no command; commands are start, stop, status, clear, reset-peak, take, list, delete, stats, diff, "
-      "traceback, around, filter, hide, allocator, limit, check, save, load, help";
+      "traceback, around, filter, hide, allocator, limit, check, save, load, export, help";
   CHECK(memsnap("snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("help snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("sta") == "memsnap: 'sta'" + commands);
