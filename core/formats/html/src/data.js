@@ -49,7 +49,24 @@ function readPaths({ tree }, isDiff) {
   return paths;
 }
 
-function readTables({ tables }) {
+// What is at a line, for the table of lines: its function, or how many there are.
+function functionsByLine(frames) {
+  const functions = new Map();
+  for (const { file, line, label } of frames) {
+    if (line !== 0) {
+      const place = `${file}:${line}`;
+      functions.set(place, (functions.get(place) ?? new Set()).add(label));
+    }
+  }
+  return functions;
+}
+
+function readTables({ tables }, frames) {
+  const functions = functionsByLine(frames);
+  const detail = (file, line) => {
+    const names = [...(functions.get(`${file}:${line}`) ?? [])];
+    return names.length > 1 ? `${names[0]} and ${names.length - 1} more` : (names[0] ?? '');
+  };
   const rows = ([name, size, count, sizeDiff, countDiff, file, line, fn, module], rank) => ({
     rank: rank + 1,
     name,
@@ -58,7 +75,8 @@ function readTables({ tables }) {
     sizeDiff,
     countDiff,
     average: count === 0 ? 0 : size / count,
-    text: [name, file && line ? `${file}:${line}` : file, fn, module].filter(Boolean).join('\n').toLowerCase(),
+    detail: line ? detail(file, line) : '',
+    text: [name, line ? detail(file, line) : '', file && line ? `${file}:${line}` : file, fn, module].filter(Boolean).join('\n').toLowerCase(),
     path: module && !file ? module : file,
   });
   return new Map(Object.entries(tables).map(([key, all]) => [key, all.map(rows)]));
@@ -67,12 +85,13 @@ function readTables({ tables }) {
 export function readData(text) {
   const data = JSON.parse(text);
   const isDiff = data.old !== null;
+  const frames = readFrames(data);
   return {
     isDiff,
     older: data.old,
     newer: data.new,
-    frames: readFrames(data),
+    frames,
     paths: readPaths(data, isDiff),
-    tables: readTables(data),
+    tables: readTables(data, frames),
   };
 }

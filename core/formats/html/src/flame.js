@@ -6,7 +6,7 @@ const ROW = 24; // px, as in style.css
 const NARROWEST = 2; // px that a frame must have to be drawn
 const LETTER = 7.6; // px, about: of the frames' font
 
-/** A number from 0 to 39 for a file or module, the same in every export, so that its frames are of one colour. */
+/** A number from 0 to 39 for a file, module or function, the same in every export: so each has a colour of its own. */
 function shade(text) {
   let hash = 0;
   for (let i = 0; i < text.length; ++i) {
@@ -164,6 +164,7 @@ export class FlameGraph {
       element.style.setProperty('--shrunk-part', `${shrunk * 100}%`);
     } else if (frame !== null) {
       element.style.setProperty('--shade', shade(frame.hidden ? frame.module : frame.file));
+      element.style.setProperty('--tone', `${(shade(frame.name) - 20) / 4}%`);
     }
     const span = (className, text) => {
       const part = document.createElement('span');

@@ -26,9 +26,10 @@ function element(tag, className, text) {
 
 const data = readData(byId('data').textContent);
 const { isDiff, older, newer } = data;
-const title = isDiff ? `${older.name} → ${newer.name}` : newer.name;
+// One without a name is called by its number.
+const nameOf = ({ name }) => (/^\d+$/.test(name) ? `snapshot ${name}` : name);
+const title = isDiff ? `${nameOf(older)} → ${nameOf(newer)}` : nameOf(newer);
 const totals = {
-  name: 'Total',
   size: newer.size,
   count: newer.count,
   sizeDiff: isDiff ? newer.size - older.size : 0,
@@ -137,6 +138,7 @@ function start() {
     const root = layOut(data, options);
     graph.show(root, options);
     byId('graph-box').classList.toggle('empty', root.value === 0);
+    document.body.dataset.measure = options.measure;
   };
   const showShown = () => {
     const { all, matching, shown } = table.numbers();
@@ -191,7 +193,13 @@ function start() {
       filter.focus();
     }
   });
-  new ResizeObserver(() => graph.draw()).observe(byId('graph-box'));
+  let width = byId('graph').clientWidth;
+  new ResizeObserver(() => {
+    if (byId('graph').clientWidth !== width) {
+      width = byId('graph').clientWidth;
+      graph.draw();
+    }
+  }).observe(byId('graph'));
 }
 
 start();

@@ -7,15 +7,15 @@ const PORTION = 50;
 const plainColumns = [
   { key: 'rank', title: '#', number: true, up: true, text: (row) => `${row.rank}` },
   { key: 'name', title: 'Name', up: true, text: (row) => row.name },
-  { key: 'size', title: 'Size', number: true, text: (row) => formatSize(row.size), bar: 'size' },
-  { key: 'count', title: 'Blocks', number: true, text: (row) => formatCount(row.count), bar: 'count' },
+  { key: 'size', title: 'Size', number: true, measure: 'size', text: (row) => formatSize(row.size), bar: true },
+  { key: 'count', title: 'Blocks', number: true, measure: 'count', text: (row) => formatCount(row.count), bar: true },
   { key: 'average', title: 'Average', number: true, minor: true, text: (row) => (row.count ? formatSize(row.average) : '') },
 ];
 const diffColumns = [
   ...plainColumns.slice(0, 2),
-  { key: 'sizeDiff', title: 'Size change', number: true, sign: true, text: (row) => formatSizeDiff(row.sizeDiff), bar: 'size' },
+  { key: 'sizeDiff', title: 'Size change', number: true, sign: true, measure: 'size', text: (row) => formatSizeDiff(row.sizeDiff), bar: true },
   { key: 'size', title: 'Size', number: true, minor: true, text: (row) => formatSize(row.size) },
-  { key: 'countDiff', title: 'Blocks change', number: true, sign: true, text: (row) => formatCountDiff(row.countDiff), bar: 'count' },
+  { key: 'countDiff', title: 'Blocks change', number: true, sign: true, measure: 'count', text: (row) => formatCountDiff(row.countDiff), bar: true },
   { key: 'count', title: 'Blocks', number: true, minor: true, text: (row) => formatCount(row.count) },
 ];
 
@@ -39,8 +39,7 @@ export class RankedTable {
     for (const column of this.columns) {
       const cell = document.createElement('th');
       cell.scope = 'col';
-      cell.className = column.number ? 'number' : '';
-      cell.classList.toggle('minor', !!column.minor);
+      this.setClass(cell, column);
       const button = document.createElement('button');
       button.type = 'button';
       button.textContent = column.title;
@@ -100,10 +99,10 @@ export class RankedTable {
     this.matching = this.rows.filter(this.matches);
     this.matching.sort((a, b) => (up ? order(a, b) : order(b, a)) || a.rank - b.rank);
     // Bars are parts of the largest there is, not of the largest shown.
-    const field = (bar) => (this.isDiff ? `${bar}Diff` : bar);
     this.largest = {};
-    for (const bar of ['size', 'count']) {
-      this.largest[bar] = this.rows.reduce((most, row) => Math.max(most, Math.abs(row[field(bar)])), 1);
+    for (const measure of ['size', 'count']) {
+      const field = this.isDiff ? `${measure}Diff` : measure;
+      this.largest[measure] = this.rows.reduce((most, row) => Math.max(most, Math.abs(row[field])), 1);
     }
     select(this.table.tBodies[0])
       .selectAll('tr')
@@ -122,10 +121,15 @@ export class RankedTable {
     return line;
   }
 
+  setClass(cell, { number = false, minor = false, measure = '' }) {
+    cell.classList.toggle('number', number);
+    cell.classList.toggle('minor', minor);
+    cell.classList.toggle(`of-${measure}`, measure !== '');
+  }
+
   fill(cell, column, row) {
     const text = column.text(row);
-    cell.classList.toggle('number', !!column.number);
-    cell.classList.toggle('minor', !!column.minor);
+    this.setClass(cell, column);
     if (column.sign) {
       cell.classList.add(row[column.key] > 0 ? 'grown' : row[column.key] < 0 ? 'shrunk' : 'same');
     }
@@ -137,26 +141,42 @@ export class RankedTable {
       button.title = row.path ? `${row.path}\nFilter by it` : 'Filter by it';
       button.addEventListener('click', () => this.onPick(row));
       cell.append(button);
+      if (row.detail) {
+        cell.append(Object.assign(document.createElement('span'), { className: 'detail', textContent: row.detail }));
+      }
     } else {
       cell.textContent = text;
     }
     if (column.bar) {
-      const part = Math.abs(row[column.key]) / this.largest[column.bar];
+      const part = Math.abs(row[column.key]) / this.largest[column.measure];
       cell.classList.add('bar-cell');
       cell.style.setProperty('--part', Math.min(part, 1));
     }
   }
 
   drawTotal() {
-    const foot = this.table.tFoot;
-    foot.replaceChildren();
-    const line = foot.insertRow();
+    this.table.tFoot.replaceChildren();
+    if (this.matching.length !== this.rows.length) {
+      const sum = (field) => this.matching.reduce((all, row) => all + row[field], 0);
+      const [size, count] = [sum('size'), sum('count')];
+      this.drawSum('Matching', {
+        size,
+        count,
+        sizeDiff: sum('sizeDiff'),
+        countDiff: sum('countDiff'),
+        average: count === 0 ? 0 : size / count,
+      });
+    }
+    this.drawSum('Total', this.totals);
+  }
+
+  drawSum(name, sums) {
+    const line = this.table.tFoot.insertRow();
     for (const column of this.columns) {
       const cell = document.createElement(column.key === 'name' ? 'th' : 'td');
       line.append(cell);
-      cell.className = column.number ? 'number' : '';
-      cell.classList.toggle('minor', !!column.minor);
-      cell.textContent = column.key === 'rank' ? '' : column.key === 'name' ? 'Total' : column.text(this.totals);
+      this.setClass(cell, column);
+      cell.textContent = column.key === 'rank' ? '' : column.key === 'name' ? name : column.text(sums);
     }
   }
 }
