@@ -58,17 +58,21 @@ class FrameWriter {
 };
 
 // The tree of all paths, each node before its children: depth, frame, then what is live at this node itself: size and
-// count, and for a difference the older ones.
-Json tree_json(const Paths& paths, bool is_diff) {
-  auto tree = Json::array();
+// count, and for a difference the older ones. As text at once: there may be a million numbers.
+std::string tree_json(const Paths& paths, bool is_diff) {
+  std::string tree = "[";
+  const auto number = [&tree](std::uint64_t value) {
+    const fmt::format_int digits(value);
+    tree.append(tree.size() > 1 ? "," : "").append(digits.data(), digits.size());
+  };
   const auto add = [&](std::size_t depth, std::uint32_t frame, const Amounts& amounts) {
-    tree.push_back(depth);
-    tree.push_back(frame);
-    tree.push_back(amounts.size);
-    tree.push_back(amounts.count);
+    number(depth);
+    number(frame);
+    number(amounts.size);
+    number(amounts.count);
     if (is_diff) {
-      tree.push_back(amounts.old_size);
-      tree.push_back(amounts.old_count);
+      number(amounts.old_size);
+      number(amounts.old_count);
     }
   };
   const std::vector<std::uint32_t> none;
@@ -80,7 +84,7 @@ Json tree_json(const Paths& paths, bool is_diff) {
     }
     before = &frames;
   }
-  return tree;
+  return tree += ']';
 }
 
 // [name, size, count, size difference, count difference, file, line, function, module]
@@ -122,18 +126,22 @@ Result<Json> tables_json(const SnapshotFile& file, const HideRules& rules) {
   return tables;
 }
 
-// JSON that no HTML parser sees an element in.
-std::string without_markup(std::string_view json) {
-  std::string safe;
-  safe.reserve(json.size() + json.size() / 8);
-  for (const auto letter : json) {
-    if (letter == '<') {
-      safe += "\\u003c";  // only in strings
-    } else {
-      safe += letter;
+// A field of the page's data, as JSON that no HTML parser sees an element in.
+void add_field(std::string& html, std::string_view name, std::string_view json) {
+  html += fmt::format("{}\"{}\":", html.ends_with('{') ? "" : ",\n", name);
+  while (true) {
+    const auto markup = json.find('<');  // only in strings
+    html += json.substr(0, markup);
+    if (markup == std::string_view::npos) {
+      return;
     }
+    html += "\\u003c";
+    json.remove_prefix(markup + 1);
   }
-  return safe;
+}
+
+void add_json(std::string& html, std::string_view name, const Json& json) {
+  add_field(html, name, json.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
 }  // namespace
@@ -145,20 +153,20 @@ Result<std::string> to_html(const SnapshotFile& file, const Paths& paths, const 
   if (place == std::string_view::npos) {
     return fail(Code::unsupported, "this memsnap was built without the page for .html; see README, \"Exports\"");
   }
-  FrameWriter frames;
-  Json json;
-  json["old"] = file.older ? snapshot_facts(*file.older) : Json();
-  json["new"] = snapshot_facts(file.snapshot);
-  json["frames"] = frames.write(paths, rules);
-  json["strings"] = frames.strings();
-  json["tree"] = tree_json(paths, file.older.has_value());
-  auto tables = tables_json(file, rules);
+  const auto tables = tables_json(file, rules);
   if (!tables) {
     return std::unexpected(tables.error());
   }
-  json["tables"] = std::move(*tables);
+  FrameWriter frames;
   std::string html(page.substr(0, place));
-  html += without_markup(json.dump(-1, ' ', false, Json::error_handler_t::replace));
+  html += '{';
+  add_json(html, "old", file.older ? snapshot_facts(*file.older) : Json());
+  add_json(html, "new", snapshot_facts(file.snapshot));
+  add_json(html, "frames", frames.write(paths, rules));
+  add_json(html, "strings", frames.strings());
+  add_field(html, "tree", tree_json(paths, file.older.has_value()));
+  add_json(html, "tables", *tables);
+  html += '}';
   html += page.substr(place + kData.size());
   return html;
 }
