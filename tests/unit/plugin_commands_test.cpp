@@ -4,6 +4,8 @@
 #include <sstream>
 #include <utility>
 
+#include "core/formats/size.h"
+#include "plugin/files.h"
 #include "tests/catch.h"
 #include "tests/unit/fake_debugger.h"
 #include "tests/unit/fake_program.h"
@@ -901,6 +903,59 @@ TEST_CASE("save and load say what is wrong, and nothing is changed", "[unit]") {
   CHECK(traced("save " + file + "/x").ends_with("': Not a directory"));
 }
 
+TEST_CASE("a snapshot or a difference is exported by the file's ending", "[unit]") {
+  const test::TemporaryFolder folder;
+  const auto stem = folder.write("out", "");
+  const auto read = [](const std::string& file) { return read_file(file, 1U << 20).value(); };
+  Traced memsnap;
+  memsnap("take before");
+  memsnap.allocate(FakeProgram::leak, 30000, 0x9000);
+  memsnap.release(0x8000);
+  memsnap("take after");
+  const auto said = memsnap("export " + stem + ".folded");
+  CHECK(said ==
+        "memsnap: exported 'after' to " + stem + ".folded, " + format_size(read(stem + ".folded").size()) + "\n");
+  CHECK(read(stem + ".folded").ends_with("program!leak() 30000\n"));
+  CHECK(memsnap("export " + stem + ".folded before").starts_with("memsnap: exported 'before' to "));
+  CHECK(read(stem + ".folded").ends_with("program!leak() 20000\n"));
+  CHECK(memsnap("export " + stem + ".folded before now").starts_with("memsnap: exported 'before' -> 'now' to "));
+  CHECK(read(stem + ".folded").ends_with("program!leak() 20000 30000\n"));
+  for (const std::string ending : {".pb.gz", ".speedscope.json", ".json", ".html"}) {
+    CAPTURE(ending);
+    CHECK(memsnap("export " + stem + ending).starts_with("memsnap: exported 'after' to "));
+    const auto whole = read(stem + ending);
+    CHECK(
+        memsnap("export " + stem + ending + " before after").starts_with("memsnap: exported 'before' -> 'after' to "));
+    CHECK(read(stem + ending) != whole);
+    // A loaded snapshot is exported likewise.
+    memsnap("save " + stem + ".pb.gz after");
+    Plugin other;
+    CHECK(other("load " + stem + ".pb.gz").starts_with("Snapshot #1 'after'"));
+    CHECK(other("export " + stem + ending).starts_with("memsnap: exported 'after' to "));
+    CHECK(read(stem + ending) == whole);
+  }
+}
+
+TEST_CASE("export says what is wrong, and writes nothing", "[unit]") {
+  const test::TemporaryFolder folder;
+  const auto stem = folder.write("out", "");
+  constexpr std::string_view kEndings =
+      "' what to write; a file's name ends in one of .pb.gz, .folded, .speedscope.json, .json, .html";
+  Traced memsnap;
+  memsnap("take before");
+  CHECK(memsnap("export") == "memsnap: which file?; usage: memsnap export FILE [SNAP | OLD NEW]");
+  for (const std::string name : {"out", "out.txt", "out.HTML", "out.html/", ".html", "html", "out.pb"}) {
+    CHECK(memsnap("export " + name) == "memsnap: cannot tell from '" + name + std::string(kEndings));
+  }
+  CHECK(memsnap("export a.html befor") == "memsnap: no snapshot 'befor'; there are: before");
+  CHECK(memsnap("export a.html before aftr") == "memsnap: no snapshot 'aftr'; there are: before");
+  CHECK(memsnap("export a.html before now x") ==
+        "memsnap: one word too many: 'x'; usage: memsnap export FILE [SNAP | OLD NEW]");
+  CHECK(memsnap("export " + stem + "/x.json") == "memsnap: cannot write '" + stem + "/x.json': Not a directory");
+  Plugin other;
+  CHECK(other("export a.json") == "memsnap: no process; 'memsnap start' arms tracing for the next run");
+}
+
 TEST_CASE("words are completed by what may come there", "[unit]") {
   Traced memsnap;
   memsnap("take before");
@@ -918,6 +973,8 @@ TEST_CASE("words are completed by what may come there", "[unit]") {
   CHECK(completed({"diff", "lineno", "before", "n"}) == List{"now"});
   CHECK(completed({"save", ""}).empty());
   CHECK(completed({"save", "x.pb.gz", "b"}) == List{"before"});
+  CHECK(completed({"export", ""}).empty());
+  CHECK(completed({"export", "x.html", "before", ""}) == List{"before", "2", "now"});
   CHECK(completed({"delete", "b"}) == List{"before"});
   CHECK(completed({"delete", "a"}) == List{"all"});
   CHECK(completed({"start", ""}) == List{"--engine"});
