@@ -74,16 +74,17 @@ class Packer {
            depth > SnapshotFile::kMostFrames;
   }
 
+  // Each place once, in the order in which they come: the ids by which they could be sorted are a session's own.
   static void merge_freed(std::vector<FreedCount>& all) {
-    const auto place = [](const FreedCount& freed) { return std::pair(freed.traceback, freed.domain); };
-    std::ranges::sort(all, {}, place);
+    std::map<std::pair<TracebackId, DomainId>, std::size_t> known;
     std::size_t kept = 0;
     for (const auto& each : all) {
-      if (kept > 0 && place(all[kept - 1]) == place(each)) {
-        all[kept - 1].allocated += each.allocated;
-        all[kept - 1].allocations += each.allocations;
-      } else {
+      const auto [entry, is_new] = known.try_emplace({each.traceback, each.domain}, kept);
+      if (is_new) {
         all[kept++] = each;
+      } else {
+        all[entry->second].allocated += each.allocated;
+        all[entry->second].allocations += each.allocations;
       }
     }
     all.resize(kept);
@@ -110,20 +111,18 @@ class Packer {
     return entry->second;
   }
 
-  // In the order in which the session came to know them.
+  // In the order in which the places name them, for the same reason.
   void number_modules() {
-    auto used = modules_;
-    std::ranges::sort(used);
-    const auto [end, last] = std::ranges::unique(used);
-    used.erase(end, last);
-    std::erase(used, ModuleId::none);
-    for (const auto id : used) {
-      file_.modules.push_back(recording_.modules.get(id));
-    }
+    std::unordered_map<ModuleId, std::uint32_t> numbers;
     for (std::size_t i = 0; i < modules_.size(); ++i) {
-      if (modules_[i] != ModuleId::none) {
-        file_.places[i].module = static_cast<std::uint32_t>(std::ranges::lower_bound(used, modules_[i]) - used.begin());
+      if (modules_[i] == ModuleId::none) {
+        continue;
       }
+      const auto [entry, is_new] = numbers.try_emplace(modules_[i], static_cast<std::uint32_t>(file_.modules.size()));
+      if (is_new) {
+        file_.modules.push_back(recording_.modules.get(modules_[i]));
+      }
+      file_.places[i].module = entry->second;
     }
   }
 

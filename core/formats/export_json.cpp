@@ -58,16 +58,25 @@ class Writer {
   }
 
   Json tracebacks() {
-    std::map<Origin, Amounts> amounts;
+    // What is equal in all numbers stays in the file's order, which is the same in every session.
+    std::map<Origin, std::size_t> known;
+    std::vector<std::pair<Origin, Amounts>> ranked;
+    const auto add = [&](const Origin& origin, const Amounts& amounts) {
+      const auto [entry, is_new] = known.try_emplace(origin, ranked.size());
+      if (is_new) {
+        ranked.emplace_back(origin, amounts);
+      } else {
+        ranked[entry->second].second.add(amounts);
+      }
+    };
     for (const auto& live : file_.snapshot.counts) {
-      amounts[live.origin].add({live.size, live.count, 0, 0});
+      add(live.origin, {live.size, live.count, 0, 0});
     }
     if (file_.older) {
       for (const auto& live : file_.older->counts) {
-        amounts[live.origin].add({0, 0, live.size, live.count});
+        add(live.origin, {0, 0, live.size, live.count});
       }
     }
-    std::vector<std::pair<Origin, Amounts>> ranked(amounts.begin(), amounts.end());
     std::ranges::stable_sort(ranked, std::ranges::greater(), [this](const auto& entry) {
       const auto& numbers = entry.second;
       return std::tuple(file_.older ? change(numbers) : 0, numbers.size, numbers.count, numbers.old_count);

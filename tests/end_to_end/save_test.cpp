@@ -2,15 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cctype>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "tests/catch.h"
+#include "tests/end_to_end/pprof.h"
 #include "tests/end_to_end/script.h"
 #include "tests/end_to_end/strings.h"
 #include "tests/end_to_end/temporary.h"
@@ -204,46 +203,6 @@ TEST_CASE("save and load that cannot be are errors of one line, and the session 
   CHECK(run_program({"cmp", file, file + "2"}).exit_code == 0);
 }
 
-std::string pprof(std::vector<std::string> words) {
-  words.insert(words.begin(), {"go", "tool", "pprof", "-symbolize=none"});
-  const auto printed = run_program(words);
-  INFO(join(words, " "));
-  INFO(printed.error);
-  CHECK(printed.exit_code == 0);
-  return printed.output;
-}
-
-// pprof's own table: what each function and those that it called hold, and under "" the total.
-std::map<std::string, std::int64_t> top(const std::string& sample_type, std::vector<std::string> words) {
-  words.insert(words.begin(), {"-top", "-nodefraction=0", "-nodecount=0", "-unit=B", "-sample_index=" + sample_type});
-  std::map<std::string, std::int64_t> sums;
-  bool in_table = false;
-  const auto printed = pprof(words);
-  for (const auto line : lines_of(printed)) {
-    const auto total = line.find(" of ");
-    if (line.starts_with("Showing nodes")) {
-      sums[""] = std::stoll(std::string(line.substr(total + 4)));
-    } else if (in_table) {
-      // flat flat% sum% cum cum% name
-      std::size_t at = 0;
-      std::vector<std::string> columns;
-      while (columns.size() < 5) {
-        at = line.find_first_not_of(' ', at);
-        const auto end = line.find(' ', at);
-        columns.emplace_back(line.substr(at, end - at));
-        at = end;
-      }
-      auto name = std::string(line.substr(line.find_first_not_of(' ', at)));
-      for (const std::string mark : {" (inline)", " (partial-inline)"}) {
-        name = name.ends_with(mark) ? name.substr(0, name.size() - mark.size()) : name;
-      }
-      sums[name] = std::stoll(columns[3]);
-    }
-    in_table = in_table || line.find("flat%") != std::string_view::npos;
-  }
-  return sums;
-}
-
 TEST_CASE("pprof reads a saved snapshot, and finds in it what memsnap does", "[pprof]") {
   const Saved saved("waste_memory", "run", "finished");
   Script script("");
@@ -268,12 +227,12 @@ TEST_CASE("pprof reads a saved snapshot, and finds in it what memsnap does", "[p
     }
     CHECK(compared >= 10);
   };
-  compare(said.json(stats), "size", top("inuse_space", {saved.after}));
-  compare(said.json(stats), "count", top("inuse_objects", {saved.after}));
+  compare(said.json(stats), "size", pprof_top("inuse_space", {saved.after}));
+  compare(said.json(stats), "count", pprof_top("inuse_objects", {saved.after}));
   // Percentages are of the base there.
-  compare(said.json(diff), "size_diff", top("inuse_space", {"-diff_base", saved.before, saved.after}));
-  CHECK(top("alloc_objects", {saved.after}).at("") == saved.figures["allocations"]);
-  CHECK(top("alloc_space", {saved.after}).at("") == saved.figures["allocated"]);
+  compare(said.json(diff), "size_diff", pprof_top("inuse_space", {"-diff_base", saved.before, saved.after}));
+  CHECK(pprof_top("alloc_objects", {saved.after}).at("") == saved.figures["allocations"]);
+  CHECK(pprof_top("alloc_space", {saved.after}).at("") == saved.figures["allocated"]);
 
   const auto raw = pprof({"-raw", saved.after});
   CHECK(raw.find("inuse_objects/count inuse_space/bytes[dflt] alloc_objects/count alloc_space/bytes") !=
