@@ -23,7 +23,8 @@ class Packer {
                             const std::function<bool(double)>& progress) {
     progress_ = &progress;
     all_ = entries(snapshot) + (older != nullptr ? entries(*older) : 0);
-    if (!take_in(file_.snapshot = snapshot) || (older != nullptr && !take_in(file_.older.emplace(*older)))) {
+    file_.snapshot = snapshot;
+    if (!take_in(file_.snapshot) || (older != nullptr && !take_in(file_.older.emplace(*older)))) {
       return fail(Code::interrupted, "interrupted");
     }
     number_modules();

@@ -27,7 +27,9 @@ using Json = nlohmann::ordered_json;
 constexpr std::array kKeys = {Key::lineno, Key::filename, Key::function, Key::module, Key::domain, Key::thread};
 
 // What the page is told of a frame beside its names.
-enum : unsigned { kHidden = 1, kAllocator = 2, kNoCode = 4 };
+constexpr unsigned kHidden = 1;
+constexpr unsigned kAllocator = 2;
+constexpr unsigned kNoCode = 4;
 
 // [name, file, line, module, flags]; names as indexes of "strings".
 class FrameWriter {
