@@ -114,10 +114,6 @@ Result<void> RecorderEngine::go_on() {
   if (auto set = installation_->set(offsetof(layout::Control, frame_limit), settings_.frame_limit); !set) {
     return set;
   }
-  const std::uint32_t was_launched = debugger_.was_launched() ? 1 : 0;
-  if (auto set = installation_->set(offsetof(layout::Control, was_launched), was_launched); !set) {
-    return set;
-  }
   set_epoch(epoch_);
   if (!goes_on_) {
     const std::uint32_t from_start = 0;
@@ -177,11 +173,11 @@ void RecorderEngine::tell_symbols() {
   stub_symbols_.tell(installation_->hooks(), modules_);
 }
 
-// The books go with the process: they are read a last time where it ends. In the recorder's own code, which a process
-// that was attached to passes by when its debugger has gone. And a debugger that tells of modules by a breakpoint may
-// forget it for the next run; what it has in the C library's first code tells of that one.
+// The books go with the process: they are read a last time where it ends. In one that was attached to, in the
+// recorder's own code, which it passes by when its debugger has gone. And a debugger that tells of modules by a
+// breakpoint may forget it for the next run; what it has in the C library's first code tells of that one.
 void RecorderEngine::watch_start_and_exit() {
-  if (!at_exit_) {
+  if (!at_exit_ && !debugger_.was_launched()) {
     const auto breakpoint = debugger_.set_breakpoint(installation_->exiting());
     at_exit_ = breakpoint ? std::optional(*breakpoint) : std::nullopt;
   }

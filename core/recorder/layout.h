@@ -355,15 +355,13 @@ struct Control {
   std::uint64_t code_end;
   std::uint64_t unwind_begin;  ///< its .eh_frame, for exceptions that pass through
   std::uint64_t unwind_end;
-  std::uint32_t frame_limit;   ///< 1 to kMostFrames
-  std::uint32_t epoch;         ///< number of the last snapshot, at most 65535
-  std::uint32_t generation;    ///< goes up where the user forgets all blocks
-  std::uint32_t tid_offset;    ///< where the C library keeps a thread's number, from the thread pointer on; 0: unknown
-  std::uint32_t has_fsbase;    ///< whether rdfsbase can be used
-  std::uint32_t from_start;    ///< no block can be older than the recorder
-  std::uint32_t was_launched;  ///< the process was run by a debugger
-  std::uint32_t unused4;
-  std::uint64_t modules;  ///< ModuleList
+  std::uint32_t frame_limit;  ///< 1 to kMostFrames
+  std::uint32_t epoch;        ///< number of the last snapshot, at most 65535
+  std::uint32_t generation;   ///< goes up where the user forgets all blocks
+  std::uint32_t tid_offset;   ///< where the C library keeps a thread's number, from the thread pointer on; 0: unknown
+  std::uint32_t has_fsbase;   ///< whether rdfsbase can be used
+  std::uint32_t from_start;   ///< no block can be older than the recorder
+  std::uint64_t modules;      ///< ModuleList
   std::uint64_t modules_generation;
   std::uint64_t sites;  ///< Site[site_count]
   std::uint64_t site_count;

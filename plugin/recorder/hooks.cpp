@@ -96,7 +96,11 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
   if (!file) {
     return std::unexpected(file.error());
   }
-  std::erase_if(functions, [&](const HookableFunction& function) { return passes_on(function, known, *file); });
+  // A process that was run for the debugger ends with it: breakpoints are as good there.
+  const bool was_launched = debugger_.was_launched();
+  std::erase_if(functions, [&](const HookableFunction& function) {
+    return (was_launched && function.purpose == HookPurpose::exit) || passes_on(function, known, *file);
+  });
   planner_.prepare(module, *file, functions);
   const std::string module_name(base_name(names.path));
   std::vector<Hook> planned;

@@ -103,7 +103,6 @@ Result<void> Installation::set_up(const RecorderSettings& settings, const Module
   control->unwind_end = (addresses_.code + image_.unwind_end).value;
   control->frame_limit = settings.frame_limit;
   control->from_start = settings.from_process_start ? 1 : 0;
-  control->was_launched = debugger_.was_launched() ? 1 : 0;
   control->has_fsbase = has_fsbase() ? 1 : 0;
   for (const auto& module : modules.modules()) {
     const auto library = entry_points_.of(module.id).c_library;

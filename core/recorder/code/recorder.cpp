@@ -653,11 +653,9 @@ extern "C" {
   }
 }
 
-// Before the process ends. True: for a debugger that wants to read the books. One that ran the process takes it along
-// when it dies; one that attached may have gone.
+// Before the process ends. True: there is a debugger, which wants to read the books.
 [[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] bool memsnap_exit(Call* call) {
-  const auto& control = call->control();
-  return control.was_launched != 0 || is_traced(control);
+  return is_traced(call->control());
 }
 
 // Before a filter of system calls is in force: the last moment for what it denies. Should the process not get its
