@@ -52,8 +52,8 @@ Arguments::Arguments(std::string_view command) : command_(command), parser_(std:
 Arguments::~Arguments() = default;
 
 void Arguments::flag(const std::string& name, bool& value) { parser_->app.add_flag(name, value); }
-void Arguments::option(const std::string& name, std::function<void(const std::string&)> take) {
-  parser_->app.add_option_function<std::string>(name, std::move(take))->take_last();
+void Arguments::option(const std::string& name, const std::function<void(const std::string&)>& take) {
+  parser_->app.add_option_function<std::string>(name, take)->take_last();
 }
 void Arguments::value(const std::string& name, std::uint32_t& value) {
   option(name, [name, &value](const std::string& word) { value = number_for(name, word); });

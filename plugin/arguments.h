@@ -42,7 +42,7 @@ class Arguments {
   std::unexpected<Error> wrong(std::string_view what) const;
 
  private:
-  void option(const std::string& name, std::function<void(const std::string&)> take);
+  void option(const std::string& name, const std::function<void(const std::string&)>& take);
 
   struct Parser;  // CLI11's headers take seconds to compile; only arguments.cpp pays for them
   std::string_view command_;

@@ -4,7 +4,7 @@
 
 namespace memsnap::recorder {
 
-inline constexpr std::uint64_t word_of(const char (&text)[9]) {
+constexpr std::uint64_t word_of(const char (&text)[9]) {
   std::uint64_t word = 0;
   for (int i = 8; i-- > 0;) {
     word = word << 8 | static_cast<std::uint8_t>(text[i]);
@@ -31,6 +31,7 @@ inline constexpr std::uint64_t word_of(const char (&text)[9]) {
   for (long i = 0; i + kDigit < size; ++i) {
     std::uint64_t word = 0;
     for (int k = 8; k-- > 0;) {
+      // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the kernel wrote it
       word = word << 8 | static_cast<std::uint8_t>(text[i + k]);
     }
     if (word == kName) {
