@@ -177,11 +177,8 @@ void RecorderEngine::tell_symbols() {
 // recorder's own code, which it passes by when its debugger has gone. And a debugger that tells of modules by a
 // breakpoint may forget it for the next run; what it has in the C library's first code tells of that one.
 void RecorderEngine::watch_start_and_exit() {
-  if (!at_exit_ && !debugger_.was_launched()) {
-    const auto breakpoint = debugger_.set_breakpoint(installation_->exiting());
-    at_exit_ = breakpoint ? std::optional(*breakpoint) : std::nullopt;
-  }
   if (!debugger_.was_launched()) {
+    watch(installation_->exiting(), exits_);
     return;
   }
   std::vector<BreakpointId> gone;
@@ -199,9 +196,7 @@ void RecorderEngine::watch_start_and_exit() {
     const auto& known = entry_points_.of(module.id);
     for (const auto* exits : {&known.exits, &known.other_exits}) {
       for (const auto& code : *exits) {
-        if (const Address address{code.begin.value + module.bias}; !is_hooked(address)) {
-          watch(address, exits_);
-        }
+        watch({code.begin.value + module.bias}, exits_);
       }
     }
     if (known.init_array != 0) {
@@ -212,10 +207,6 @@ void RecorderEngine::watch_start_and_exit() {
       }
     }
   }
-}
-
-bool RecorderEngine::is_hooked(Address entry) const {
-  return std::ranges::any_of(installation_->hooks(), [entry](const Hook& hook) { return hook.plan.entry == entry; });
 }
 
 void RecorderEngine::watch(Address address, std::unordered_map<Address, BreakpointId>& watches) {
@@ -256,10 +247,11 @@ AfterHit RecorderEngine::breakpoint_hit(Address address, StoppedThread& thread) 
   if (const auto stub = is_installed_ ? installation_->stub_behind(address) : std::nullopt) {
     static_cast<void>(debugger_.set_pc(thread.id(), *stub));
   }
-  if (exits_.contains(address) || (at_exit_ && address == installation_->exiting())) {
-    if (const auto books = read_books()) {
-      last_ = Last{snapshot_of(*books), ledger_.totals(*books), report_of(&*books)};
-    }
+  if (!exits_.contains(address)) {
+    return AfterHit::go_on;
+  }
+  if (const auto books = read_books()) {
+    last_ = Last{snapshot_of(*books), ledger_.totals(*books), report_of(&*books)};
   }
   return AfterHit::go_on;
 }
@@ -278,10 +270,8 @@ void RecorderEngine::stop(bool process_is_gone) {
     }
     watches->clear();
   }
-  for (auto* own : {&at_passed_, &at_exit_}) {
-    if (const auto breakpoint = std::exchange(*own, std::nullopt)) {
-      all.push_back(*breakpoint);
-    }
+  if (const auto at_passed = std::exchange(at_passed_, std::nullopt)) {
+    all.push_back(*at_passed);
   }
   debugger_.remove_breakpoints(all);
   is_gone_ = process_is_gone;

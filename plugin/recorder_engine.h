@@ -71,7 +71,6 @@ class RecorderEngine final : public Engine {
   Result<void> go_on();
   void tell_symbols();
   void watch_start_and_exit();
-  bool is_hooked(Address entry) const;
   void watch(Address address, std::unordered_map<Address, BreakpointId>& watches);
   Result<RecordedBooks> read_books();
   Result<void> learn_origins(const RecorderReader& reader, const RecordedBooks& books);
@@ -108,7 +107,6 @@ class RecorderEngine final : public Engine {
   std::unordered_map<Address, BreakpointId> starts_;
   std::optional<std::uint64_t> limit_;     // bytes
   std::optional<BreakpointId> at_passed_;  // where threads come by that passed it
-  std::optional<BreakpointId> at_exit_;    // where the process comes by that ends
   std::optional<Last> last_;
 };
 
