@@ -107,6 +107,15 @@ void add_once(std::vector<AddressRange>& ranges, const ElfSymbol& symbol) {
 // Functions begin at multiples of 16; what lies between is padding.
 constexpr std::uint64_t kPadding = 16;
 
+// A function begins at `offset`: no code of the entry point before it lies there.
+void limit_room(std::vector<EntryPoint>& entry_points, std::uint64_t offset) {
+  const auto next = std::ranges::lower_bound(entry_points, offset, {}, &EntryPoint::offset);
+  if (next != entry_points.begin()) {
+    auto& before = *std::prev(next);
+    before.room = std::min(before.room, offset - before.offset);
+  }
+}
+
 // What is not an allocator, but has to be known in order to record inside a process.
 void note_run_time(const ElfSymbol& symbol, ModuleEntryPoints& found) {
   if (symbol.name == "_Unwind_Find_FDE") {
@@ -135,11 +144,21 @@ const std::vector<EntryPointSpec>& known_entry_points() {
 
 bool is_operator_new(std::string_view symbol) { return symbol.starts_with("_Znwm") || symbol.starts_with("_Znam"); }
 
-void limit_room(std::vector<EntryPoint>& entry_points, std::uint64_t offset) {
-  const auto next = std::ranges::lower_bound(entry_points, offset, {}, &EntryPoint::offset);
-  if (next != entry_points.begin()) {
-    auto& before = *std::prev(next);
-    before.room = std::min(before.room, offset - before.offset);
+void for_each_function(const ElfFile& file, const ElfFile* debug_file,
+                       const std::function<void(const ElfSymbol&)>& visit) {
+  file.for_each_function(visit);
+  if (debug_file != nullptr) {
+    debug_file->for_each_function(visit);
+  }
+}
+
+void order_and_measure(std::vector<EntryPoint>& entry_points, const ElfFile& file, const ElfFile* debug_file) {
+  std::ranges::sort(entry_points, {}, &EntryPoint::offset);
+  for (auto& entry : entry_points) {
+    entry.room = entry.size + kPadding;
+  }
+  if (!entry_points.empty()) {
+    for_each_function(file, debug_file, [&](const ElfSymbol& symbol) { limit_room(entry_points, symbol.value); });
   }
 }
 
@@ -184,10 +203,7 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
       entry->second = {rank->second, symbol.size};
     }
   };
-  file.for_each_function(visit);
-  if (debug_file != nullptr) {
-    debug_file->for_each_function(visit);
-  }
+  for_each_function(file, debug_file, visit);
   if (found.c_library != CLibrary::none) {
     // A position independent program that has the C library in it may have made local what that calls itself: malloc.
     for (const auto& symbol : locals) {
@@ -203,16 +219,9 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
     found.syscall = {};
   }
   for (const auto& [offset, entry] : by_offset) {
-    found.entry_points.push_back({known_entry_points()[entry.first], offset, entry.second, entry.second + kPadding});
+    found.entry_points.push_back({known_entry_points()[entry.first], offset, entry.second});
   }
-  std::ranges::sort(found.entry_points, {}, &EntryPoint::offset);
-  if (!found.entry_points.empty()) {
-    const auto limit = [&found](const ElfSymbol& symbol) { limit_room(found.entry_points, symbol.value); };
-    file.for_each_function(limit);
-    if (debug_file != nullptr) {
-      debug_file->for_each_function(limit);
-    }
-  }
+  order_and_measure(found.entry_points, file, debug_file);
   std::ranges::sort(found.operator_new);
   const auto duplicates = std::ranges::unique(found.operator_new);
   found.operator_new.erase(duplicates.begin(), duplicates.end());

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -46,8 +47,12 @@ struct EntryPoint {
   std::uint64_t room = 0;    ///< bytes up to the next symbol, or about as many as `size` where there is none
 };
 
-/// Where a function begins at `offset` there is no code of the entry point before it. `entry_points` ascend by offset.
-void limit_room(std::vector<EntryPoint>& entry_points, std::uint64_t offset);
+/// Calls `visit` with each function of a module's file, and of its debug file where there is one.
+void for_each_function(const ElfFile& file, const ElfFile* debug_file,
+                       const std::function<void(const ElfSymbol&)>& visit);
+
+/// Puts entry points of a module in order, and finds out how much room each has.
+void order_and_measure(std::vector<EntryPoint>& entry_points, const ElfFile& file, const ElfFile* debug_file);
 
 /// Which C library a module is, or has in it.
 enum class CLibrary : std::uint8_t { none, gnu, musl };

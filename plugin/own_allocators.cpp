@@ -123,9 +123,6 @@ bool is_named(const std::string& symbol, std::string_view name) {
   return shown == name || bare_function_name(shown) == name;
 }
 
-// Functions begin at multiples of 16; what lies between is padding.
-constexpr std::uint64_t kPadding = 16;
-
 }  // namespace
 
 std::string_view call_word(CallKind kind) {
@@ -245,23 +242,14 @@ std::vector<EntryPoint> find_own_entry_points(const ElfFile& file, const ElfFile
   for (const auto& entry : known.entry_points) {
     offsets.insert(entry.offset);
   }
-  const auto for_each_symbol = [&](const std::function<void(const ElfSymbol&)>& visit) {
-    file.for_each_function(visit);
-    if (debug_file != nullptr) {
-      debug_file->for_each_function(visit);
-    }
-  };
-  for_each_symbol([&](const ElfSymbol& symbol) {
+  for_each_function(file, debug_file, [&](const ElfSymbol& symbol) {
     for (const auto* function : functions) {
       if (is_named(symbol.name, function->name) && offsets.insert(symbol.value).second) {
-        found.push_back({*function, symbol.value, symbol.size, symbol.size + kPadding});
+        found.push_back({*function, symbol.value, symbol.size});
       }
     }
   });
-  std::ranges::sort(found, {}, &EntryPoint::offset);
-  if (!found.empty()) {
-    for_each_symbol([&](const ElfSymbol& symbol) { limit_room(found, symbol.value); });
-  }
+  order_and_measure(found, file, debug_file);
   return found;
 }
 
