@@ -18,6 +18,9 @@ enum class CallKind : std::uint8_t {
   free_all,      ///< takes back all that a pool has given
 };
 
+/// Whether it gives a block where it succeeds.
+constexpr bool gives_block(CallKind kind) { return kind != CallKind::free && kind != CallKind::free_all; }
+
 /// An allocator entry point by its symbol. Arguments are numbered as in layout::Site: from 0 on, -1 where there is
 /// none.
 struct EntryPointSpec {

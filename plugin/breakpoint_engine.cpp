@@ -134,10 +134,10 @@ void BreakpointEngine::on_entry(Address address, const Site& site, StoppedThread
   std::vector<PendingCall> abandoned;
   pending_.drop_unwound(thread.id(), call.stack, abandoned);
   give_back(abandoned);
-  if (const auto kind = call.entry_point->spec.kind; kind == CallKind::free || kind == CallKind::free_all) {
-    on_free(std::move(call), thread);
-  } else {
+  if (gives_block(call.entry_point->spec.kind)) {
     on_call(std::move(call), thread, *rsp);
+  } else {
+    on_free(std::move(call), thread);
   }
 }
 
@@ -162,11 +162,16 @@ PendingCall BreakpointEngine::call_of(Address address, const Site& site, Stopped
   return call;
 }
 
+void BreakpointEngine::free_pool(const PendingCall& call) {
+  const bool is_one = call.entry_point->spec.pool >= 0;
+  ledger_.free_pool(call.space, is_one ? std::optional(call.pool) : std::nullopt);
+}
+
 // The memory is the pool's own business: nothing is added, and what is in the books already comes off.
 void BreakpointEngine::take_inside(PendingCall call, StoppedThread& thread, std::uint64_t rsp) {
   const auto& spec = call.entry_point->spec;
   if (spec.kind == CallKind::free_all) {
-    ledger_.free_pool(call.space, spec.pool < 0 ? std::nullopt : std::optional(call.pool));
+    free_pool(call);
   } else if (ledger_.find(call.pointer, call.space) == nullptr) {
     return;
   } else if (spec.kind == CallKind::free) {
@@ -224,7 +229,7 @@ void BreakpointEngine::on_free(PendingCall call, StoppedThread& thread) {
   const bool is_own_business = !spec.is_own && ledger_.find(call.pointer, call.space) == nullptr && caller != nullptr &&
                                caller == modules_.find(call.entry);
   if (spec.kind == CallKind::free_all) {
-    ledger_.free_pool(call.space, spec.pool < 0 ? std::nullopt : std::optional(call.pool));
+    free_pool(call);
   } else if (!is_own_business) {
     ledger_.free(call.pointer, call.space);
   }
@@ -313,7 +318,7 @@ void BreakpointEngine::on_return(Address address, StoppedThread& thread) {
 
 void BreakpointEngine::finish(const PendingCall& call, std::uint64_t result, OsThreadId thread) {
   const auto& spec = call.entry_point->spec;
-  if (spec.kind == CallKind::free || spec.kind == CallKind::free_all) {
+  if (!gives_block(spec.kind)) {
     return;
   }
   if (spec.kind == CallKind::allocate_out) {

@@ -61,6 +61,7 @@ class BreakpointEngine final : public Engine {
   void on_entry(Address address, const Site& site, StoppedThread& thread);
   void on_return(Address address, StoppedThread& thread);
   void on_free(PendingCall call, StoppedThread& thread);
+  void free_pool(const PendingCall& call);
   void on_call(PendingCall call, StoppedThread& thread, std::uint64_t rsp);
   /// A call that one of a pool of the user's own made.
   void take_inside(PendingCall call, StoppedThread& thread, std::uint64_t rsp);

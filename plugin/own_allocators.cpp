@@ -74,7 +74,7 @@ Result<void> set_role(EntryPointSpec& spec, std::string_view role, std::string_v
 
 // Whether all that has to be known of a function was said.
 Result<void> check_roles(const EntryPointSpec& spec, const std::string& name) {
-  const bool gives = spec.kind != CallKind::free && spec.kind != CallKind::free_all;
+  const bool gives = gives_block(spec.kind);
   const bool takes = spec.kind == CallKind::reallocate || spec.kind == CallKind::free;
   if (takes && spec.pointer < 0) {
     return fail(Code::usage,

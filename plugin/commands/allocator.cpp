@@ -102,18 +102,15 @@ Result<std::vector<OwnFunction>> parse(const std::array<Functions, 4>& given) {
       functions.push_back(std::move(*function));
     }
   }
-  const auto has_pool = [&](bool frees_all) {
-    return [frees_all](const OwnFunction& function) {
-      const auto kind = function.spec.kind;
-      const bool gives = kind != CallKind::free && kind != CallKind::free_all;
-      return (frees_all ? kind == CallKind::free_all : gives) && function.spec.pool >= 0;
-    };
+  const auto frees_one_pool = [](const OwnFunction& function) {
+    return function.spec.kind == CallKind::free_all && function.spec.pool >= 0;
   };
-  const auto gives = [](const OwnFunction& function) {
-    return function.spec.kind != CallKind::free && function.spec.kind != CallKind::free_all;
+  const auto gives = [](const OwnFunction& function) { return gives_block(function.spec.kind); };
+  const auto gives_from_pool = [](const OwnFunction& function) {
+    return gives_block(function.spec.kind) && function.spec.pool >= 0;
   };
-  if (std::ranges::any_of(functions, has_pool(true)) && std::ranges::any_of(functions, gives) &&
-      std::ranges::none_of(functions, has_pool(false))) {
+  if (std::ranges::any_of(functions, frees_one_pool) && std::ranges::any_of(functions, gives) &&
+      std::ranges::none_of(functions, gives_from_pool)) {
     return fail(Code::usage,
                 "--free-all with a pool takes what was given with that pool: which argument of the --alloc "
                 "function is it? pool=1 says it is the first");
