@@ -27,7 +27,7 @@ class Gdb : public Host {
   }
   std::string delete_breakpoints() const override { return "delete"; }
   std::string run(const Launch& launch) const override {
-    return "run " + join(launch.arguments, " ") + " <" + launch.input + " >" + launch.output;
+    return "run " + quoted(launch.arguments) + " <" + launch.input + " >" + launch.output;
   }
   std::string same_addresses() const override { return "set disable-randomization on"; }
   std::string map_source(const std::string& from, const std::string& to) const override {
@@ -48,7 +48,7 @@ class Gdb : public Host {
   std::string missing_server() const override { return is_installed("gdbserver") ? "" : "gdbserver is not installed"; }
   // Through a pipe, so that no port is needed and nothing can be left behind.
   Served serve(const std::vector<std::string>& command) const override {
-    return {"target remote | gdbserver --once - " + join(command, " "), nullptr};
+    return {"target remote | gdbserver --once --no-startup-with-shell - " + quoted(command), nullptr};
   }
   Served serve(pid_t pid) const override {
     return {"target remote | gdbserver --once --attach - " + std::to_string(pid), nullptr};

@@ -21,7 +21,7 @@ struct Answer {
 
 /// How a program is started in a debugger.
 struct Launch {
-  std::vector<std::string> arguments;  ///< plain words, no spaces
+  std::vector<std::string> arguments;  ///< may have spaces in them, and nothing else that a shell takes for its own
   std::string input = "/dev/null";
   std::string output = "/dev/null";
 };

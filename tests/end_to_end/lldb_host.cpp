@@ -48,7 +48,7 @@ class Lldb : public Host {
   std::string delete_breakpoints() const override { return "breakpoint delete -f"; }
   std::string run(const Launch& launch) const override {
     return "process launch -i " + launch.input + " -o " + launch.output + " -e /dev/null -- " +
-           join(launch.arguments, " ");
+           quoted(launch.arguments);
   }
   std::string same_addresses() const override { return "settings set target.disable-aslr true"; }
   std::string map_source(const std::string& from, const std::string& to) const override {
@@ -83,7 +83,7 @@ class Lldb : public Host {
     return is_newest_ ? "process save-core --style=full " + file : "";
   }
   std::string open_core(const std::string& program, const std::string& file) const override {
-    return "target create --core " + file + " " + program;
+    return "target create --core " + file + " " + quoted({program});
   }
 
   std::string missing_server() const override {

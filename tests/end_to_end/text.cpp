@@ -17,6 +17,10 @@ std::string join(const std::vector<std::string>& parts, std::string_view between
   return result;
 }
 
+std::string quoted(const std::vector<std::string>& words) {
+  return words.empty() ? "" : '"' + join(words, "\" \"") + '"';
+}
+
 std::vector<std::string> split(std::string_view text, std::string_view separator) {
   std::vector<std::string> parts;
   while (true) {

@@ -8,6 +8,9 @@ namespace memsnap::test {
 
 std::string join(const std::vector<std::string>& parts, std::string_view between);
 
+/// The words in quotes, with spaces between: as shells and debuggers read them, they stay what they are.
+std::string quoted(const std::vector<std::string>& words);
+
 /// The parts of `text` between the occurrences of `separator`; one more than there are of those.
 std::vector<std::string> split(std::string_view text, std::string_view separator);
 
