@@ -1,11 +1,8 @@
 // The recorder comes, goes, and stays behind.
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <fstream>
 
@@ -214,39 +211,10 @@ TEST_CASE("what a debugger left recording is found by the next one, with all its
   }
 }
 
-// Records a process, lets it run, and says so. (A thread that was stopped after a single step dies with its tracer:
-// Linux leaves the processor's trap flag set.)
-[[noreturn]] void record_until_killed(pid_t pid, int ready) {
-  try {
-    Recorded recorded;
-    recorded.debugger.attach(pid);
-    if (recorded.session.start({.frames = 32, .engine = "recorder"})) {
-      recorded.debugger.resume();
-      static_cast<void>(write(ready, "x", 1));
-      pause();
-    }
-  } catch (...) {
-    // The end of the pipe tells.
-  }
-  _exit(1);
-}
-
 TEST_CASE("a debugger that is killed leaves a process behind that works and records", "[recorder]") {
   const auto storm = start_storm();
   const Guard guard(storm.pid);
-  std::array<int, 2> ready{};
-  REQUIRE(pipe2(ready.data(), O_CLOEXEC) == 0);
-  const auto killed = fork();
-  if (killed == 0) {
-    record_until_killed(storm.pid, ready[1]);
-  }
-  close(ready[1]);
-  char byte = 0;
-  const auto got = read(ready[0], &byte, 1);
-  close(ready[0]);
-  kill(killed, SIGKILL);
-  CHECK(wait_for(killed).killed_by() == SIGKILL);
-  REQUIRE(got == 1);
+  REQUIRE(record_by_killed_debugger(storm.pid));
 
   Recorded next;
   next.debugger.attach(storm.pid);

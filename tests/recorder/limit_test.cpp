@@ -1,9 +1,5 @@
 // The recorder stops the program where what is live passes a limit.
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <array>
 #include <csignal>
 
 #include "tests/catch.h"
@@ -61,42 +57,15 @@ TEST_CASE("a limit is passed again where what is live was within it meanwhile", 
   recorded.run_to_end();
 }
 
-// Records a process that waits, lets it run, and says so.
-[[noreturn]] void limit_until_killed(pid_t pid, int ready) {
-  try {
-    Recorded recorded;
-    recorded.debugger.attach(pid);
-    if (recorded.session.start({.frames = 32, .engine = "recorder"}) && recorded.session.set_limit(10 * kBlock)) {
-      recorded.debugger.resume();
-      static_cast<void>(write(ready, "x", 1));
-      pause();
-    }
-  } catch (...) {
-    // The end of the pipe tells.
-  }
-  _exit(1);
-}
-
 TEST_CASE("a process whose debugger was killed passes the limit unharmed", "[recorder]") {
   PtraceDebugger debugger;
   debugger.launch(recorded_program("growing"), {"once"}, {});
   REQUIRE(debugger.run_to({debugger.find_function("checkpoint")}).kind == Stop::Kind::reached);
   const auto pid = debugger.pid();
   debugger.detach();
-  std::array<int, 2> ready{};
-  REQUIRE(pipe2(ready.data(), O_CLOEXEC) == 0);
-  const auto killed = fork();
-  if (killed == 0) {
-    limit_until_killed(pid, ready[1]);
-  }
-  close(ready[1]);
-  char byte = 0;
-  const auto got = read(ready[0], &byte, 1);
-  close(ready[0]);
-  ::kill(killed, SIGKILL);
-  CHECK(wait_for(killed).killed_by() == SIGKILL);
-  CHECK(got == 1);
-  ::kill(pid, got == 1 ? SIGUSR1 : SIGKILL);
+  const bool was_recorded = record_by_killed_debugger(pid, 10 * kBlock);
+  CHECK(was_recorded);
+  ::kill(pid, was_recorded ? SIGUSR1 : SIGKILL);
   auto status = wait_for(pid);
   while (!status.is_end()) {
     status = wait_for(pid);  // the debuggers' stops

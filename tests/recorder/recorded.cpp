@@ -1,8 +1,12 @@
 #include "tests/recorder/recorded.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <csignal>
 
 #include "tests/catch.h"
 
@@ -12,6 +16,23 @@ namespace {
 template <typename T>
 std::string message_of(const Result<T>& result) {
   return result ? std::string() : result.error().message;
+}
+
+// Records a process, lets it run, and says so. (A thread that was stopped after a single step dies with its tracer:
+// Linux leaves the processor's trap flag set.)
+[[noreturn]] void record_until_killed(pid_t pid, std::optional<std::uint64_t> limit, int ready) {
+  try {
+    Recorded recorded;
+    recorded.debugger.attach(pid);
+    if (recorded.session.set_limit(limit) && recorded.session.start({.frames = 32, .engine = "recorder"})) {
+      recorded.debugger.resume();
+      static_cast<void>(write(ready, "x", 1));
+      pause();
+    }
+  } catch (...) {
+    // The end of the pipe tells.
+  }
+  _exit(1);
 }
 
 }  // namespace
@@ -128,6 +149,22 @@ std::string Recorded::read_text(std::uint64_t address) {
 
 void Recorded::read_bytes(std::uint64_t address, std::span<std::byte> into) {
   REQUIRE(debugger.memory().read({address}, into) == into.size());
+}
+
+bool record_by_killed_debugger(pid_t pid, std::optional<std::uint64_t> limit) {
+  std::array<int, 2> ready{};
+  REQUIRE(pipe2(ready.data(), O_CLOEXEC) == 0);
+  const auto killed = fork();
+  if (killed == 0) {
+    record_until_killed(pid, limit, ready[1]);
+  }
+  close(ready[1]);
+  char byte = 0;
+  const auto got = read(ready[0], &byte, 1);
+  close(ready[0]);
+  kill(killed, SIGKILL);
+  CHECK(wait_for(killed).killed_by() == SIGKILL);
+  return got == 1;
 }
 
 }  // namespace memsnap::test

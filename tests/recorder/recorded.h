@@ -1,6 +1,9 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -73,5 +76,9 @@ class Recorded {
 
   std::uint32_t frames_;
 };
+
+/// Has a debugger of its own record a process, let it run, and be killed. Returns whether it came that far. `limit` is
+/// that of `memsnap limit`.
+bool record_by_killed_debugger(pid_t pid, std::optional<std::uint64_t> limit = std::nullopt);
 
 }  // namespace memsnap::test
