@@ -129,7 +129,7 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
     return false;
   }
   auto& head = *at<BlockTable>(table);
-  head.capacity = (mapped - sizeof(BlockTable)) / slot_size;
+  head.capacity = (mapped - sizeof(BlockTable)) / slot_size / kSlotsPerLine * kSlotsPerLine;
   head.mapped = mapped;
   auto* to = at<BlockEntry>(table + sizeof(BlockTable));
   auto* to_pools = at<std::uint64_t>(address_of(to + head.capacity));
