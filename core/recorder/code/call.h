@@ -30,6 +30,15 @@ struct Call {
   /// rsp at the entry: the slot that holds the return address.
   std::uint64_t stack() const { return address_of(&return_address); }
 };
+inline bool is_recorder_code(const Control& control, std::uint64_t pc) {
+  return pc >= control.code_begin && pc < control.code_end;
+}
+
+/// Whether code at `pc` is in the module that an entry point lies in.
+inline bool is_in_module_of(const Site& site, std::uint64_t pc) {
+  return pc >= site.module_begin && pc < site.module_end;
+}
+
 static_assert(offsetof(Call, return_address) == 0x68, "hooks.S makes room for so many bytes");
 
 }  // namespace memsnap::recorder

@@ -104,8 +104,7 @@ bool is_current(const Control& control, const Shard& shard) {
 [[gnu::noinline, gnu::no_caller_saved_registers]] void count_unknown(ThreadState& state, const Call& call) {
   // What is in no book, and is freed from inside the allocator's own module, need not be the program's: glibc's
   // per-thread cache is given back so when a thread ends.
-  const auto& site = *call.site;
-  if (call.return_address < site.module_begin || call.return_address >= site.module_end) {
+  if (!is_in_module_of(*call.site, call.return_address)) {
     ++state.unknown_frees;
   }
 }
@@ -397,11 +396,8 @@ template <bool kReallocates>
 // jumped to by the entry point that the hook called. Else the allocator called the program back (a new handler, the
 // memory of an exception), or a signal handler makes it: then it is one of its own.
 [[gnu::noinline, gnu::no_caller_saved_registers]] bool is_part_of_outer(const ThreadState& state, const Call& call) {
-  const auto& control = call.control();
-  const auto& outer = *at<const Site>(state.outer_site);
-  const auto caller = call.return_address;
-  return (caller >= outer.module_begin && caller < outer.module_end) ||
-         (caller >= control.code_begin && caller < control.code_end);
+  return is_in_module_of(*at<const Site>(state.outer_site), call.return_address) ||
+         is_recorder_code(call.control(), call.return_address);
 }
 
 class Busy {
@@ -426,16 +422,13 @@ class Busy {
 [[gnu::noinline, gnu::no_caller_saved_registers]] bool is_on_stack(ThreadState& state, const Call& call) {
   const Busy busy(state);
   const auto& control = call.control();
-  const auto& outer = *at<const Site>(state.outer_site);
   const auto hook = state.outer_stack - offsetof(Call, return_address);
   const auto slot = hook - sizeof(std::uint64_t);  // where the hook's call has put its return address
-  const auto is_in_hook = [&](std::uint64_t pc) { return pc >= control.code_begin && pc < control.code_end; };
   std::uint64_t returns_to = 0;
-  if (call.stack() > slot || !word(control, state, slot, returns_to) || !is_in_hook(returns_to)) {
+  if (call.stack() > slot || !word(control, state, slot, returns_to) || !is_recorder_code(control, returns_to)) {
     return false;
   }
-  if (call.stack() == slot || (call.return_address >= outer.module_begin && call.return_address < outer.module_end))
-      [[likely]] {
+  if (call.stack() == slot || is_in_module_of(*at<const Site>(state.outer_site), call.return_address)) [[likely]] {
     return true;  // jumped to by it, or called
   }
   follow_modules(control, state);
@@ -446,7 +439,7 @@ class Busy {
   Walker walker(control, state);
   constexpr int kMostSteps = 1024;
   for (int steps = 0; steps < kMostSteps; ++steps) {
-    if (frame.sp == hook && is_in_hook(frame.pc)) {
+    if (frame.sp == hook && is_recorder_code(control, frame.pc)) {
       return true;
     }
     if (frame.sp > hook) {
