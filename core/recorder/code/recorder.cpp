@@ -114,6 +114,31 @@ bool is_current(const Control& control, const Shard& shard) {
   return key_space(address) != 0 ? 0 : make_key(address, site.space);
 }
 
+// Counts the block in a slot as freed, and takes it out of the table of its shard, which is locked; `let_go` comes in
+// between, once the table is as it shall be. False where the user has had all blocks forgotten: it is none any more.
+template <typename LetGo>
+[[gnu::always_inline]] inline bool free_slot(Control& control, ThreadState& state, Shard& shard, BlockEntry* slot,
+                                             std::uint64_t key, Counters* freed, LetGo let_go) {
+  const auto block = *slot;
+  const auto space = key_space(key);
+  Entry entry(state, key, block);
+  if (space != 0) [[unlikely]] {
+    entry.free_of(pool_of(shard, slot, space));
+  }
+  const auto values = entry.note(freed);
+  entry.begin(OperationKind::free);
+  if (!is_current(control, shard)) [[unlikely]] {
+    entry.settle(OperationKind::none);
+    return false;
+  }
+  erase(shard, slot, space);
+  let_go();
+  add(freed, values, block_size(block));
+  entry.settle(OperationKind::none);
+  shrink_live(control, state, block_size(block));
+  return true;
+}
+
 [[gnu::always_inline]] inline void free_block(Control& control, ThreadState& state, const Call& call,
                                               std::uint64_t address, bool is_inside = false) {
   expect_shrink(control);
@@ -131,31 +156,16 @@ bool is_current(const Control& control, const Shard& shard) {
     }
     return;
   }
-  const auto block = *slot;
-  auto* freed = freed_counters(control, state, block);
+  auto* freed = freed_counters(control, state, *slot);
   if (freed == nullptr) [[unlikely]] {
     unlock(shard);
     count_lost(control, &state, Reason::no_memory);
     return;
   }
-  Entry entry(state, key, block);
-  const auto space = key_space(key);
-  if (space != 0) [[unlikely]] {
-    entry.free_of(pool_of(shard, slot, space));
-  }
-  const auto values = entry.note(freed);
-  entry.begin(OperationKind::free);
-  if (!is_current(control, shard)) [[unlikely]] {
-    entry.settle(OperationKind::none);
+  if (!free_slot(control, state, shard, slot, key, freed, [&shard] { unlock(shard); })) [[unlikely]] {
     unlock(shard);
     state.unknown_frees += is_inside ? 0 : 1;
-    return;
   }
-  erase(shard, slot, space);
-  unlock(shard);
-  add(freed, values, block_size(block));
-  entry.settle(OperationKind::none);
-  shrink_live(control, state, block_size(block));
 }
 
 // Takes everything that is left of a pool, each block as a free of its own would: a stop in between shows some of them.
@@ -177,26 +187,17 @@ bool is_current(const Control& control, const Shard& shard) {
         ++at;
         continue;
       }
-      const auto block = *slot;
-      auto* freed = freed_counters(control, state, block);
+      auto* freed = freed_counters(control, state, *slot);
       if (freed == nullptr) {
         count_lost(control, &state, Reason::no_memory);
         ++at;
         continue;
       }
       expect_shrink(control);
-      Entry entry(state, make_key(block_address(block), site.space), block);
-      entry.free_of(pools(shard)[at]);
-      const auto values = entry.note(freed);
-      entry.begin(OperationKind::free);
-      if (!is_current(control, shard)) {
-        entry.settle(OperationKind::none);
+      // What comes into its place was behind it, and is looked at next.
+      if (!free_slot(control, state, shard, slot, make_key(block_address(*slot), site.space), freed, [] {})) {
         break;
       }
-      erase(shard, slot, site.space);  // what it moves comes here, or behind
-      add(freed, values, block_size(block));
-      entry.settle(OperationKind::none);
-      shrink_live(control, state, block_size(block));
     }
     unlock(shard);
   }
@@ -263,16 +264,21 @@ void remember_walk(Control& control, ThreadState& state, const Call& call, std::
                 .domain = innermost.domain};
 }
 
+// The frame that a call returns to, as the call will leave it.
+[[gnu::always_inline]] inline void set_frame(WalkedFrame& frame, const Call& call) {
+  frame.pc = call.return_address;
+  frame.sp = call.stack() + sizeof(std::uint64_t);
+  frame.rbp = call.rbp;
+  frame.rbp_slot = 0;
+  frame.flags = 0;
+}
+
 [[gnu::noinline, gnu::no_caller_saved_registers]] std::uint32_t walk_to_origin(Control& control, ThreadState& state,
                                                                                const Call& call) {
   const std::uint64_t wanted = control.frame_limit;
   const auto limit = wanted < 1 ? 1 : wanted > kMostFrames ? kMostFrames : wanted;
   WalkedFrame innermost;
-  innermost.pc = call.return_address;
-  innermost.sp = call.stack() + sizeof(std::uint64_t);
-  innermost.rbp = call.rbp;
-  innermost.rbp_slot = 0;
-  innermost.flags = 0;
+  set_frame(innermost, call);
   walk(control, state, innermost, limit);
   const auto number = find_origin(control, state, limit, *call.site);
   remember_walk(control, state, call, limit);
@@ -432,10 +438,8 @@ class Busy {
     return true;  // jumped to by it, or called
   }
   follow_modules(control, state);
-  WalkedFrame frame{};
-  frame.pc = call.return_address;
-  frame.sp = call.stack() + sizeof(std::uint64_t);
-  frame.rbp = call.rbp;
+  WalkedFrame frame;
+  set_frame(frame, call);
   Walker walker(control, state);
   constexpr int kMostSteps = 1024;
   for (int steps = 0; steps < kMostSteps; ++steps) {
@@ -665,10 +669,8 @@ extern "C" {
   if (auto* state = thread_state(control); state != nullptr && state->busy == 0) {
     // Finds out how far the stack reaches.
     const Busy busy(*state);
-    WalkedFrame innermost{};
-    innermost.pc = call->return_address;
-    innermost.sp = call->stack() + sizeof(std::uint64_t);
-    innermost.rbp = call->rbp;
+    WalkedFrame innermost;
+    set_frame(innermost, *call);
     forget_walks(*state);
     walk(control, *state, innermost, kMostFrames);
   }

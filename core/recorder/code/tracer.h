@@ -30,11 +30,9 @@ constexpr std::uint64_t word_of(const char (&text)[9]) {
   constexpr long kDigit = 11;  // behind "TracerPid:" and a tab
   for (long i = 0; i + kDigit < size; ++i) {
     std::uint64_t word = 0;
-    for (int k = 8; k-- > 0;) {
-      // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the kernel wrote it
-      word = word << 8 | static_cast<std::uint8_t>(text[i + k]);
-    }
+    __builtin_memcpy(&word, text + i, sizeof word);
     if (word == kName) {
+      // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): the kernel wrote it
       return text[i + kDigit] != '0';
     }
   }
