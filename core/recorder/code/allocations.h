@@ -1,0 +1,163 @@
+#pragma once
+
+#include "core/recorder/code/frees.h"
+
+/// Blocks that come, and where they come from.
+namespace memsnap::recorder {
+
+// Remembers where the walk that has just been made led to.
+inline void remember_walk(Control& control, ThreadState& state, const Call& call, std::uint64_t limit) {
+  const auto count = state.walked_count;
+  const auto& innermost = state.walked[count - 1];
+  const auto first = count > limit ? count - limit : 0;
+  if (innermost.origin == 0 || !is_enough(state, first)) {
+    return;
+  }
+  state.last = {.pc = innermost.pc,
+                .sp = call.stack(),
+                .rbp = innermost.rbp,
+                .checks_begin = address_of(checks_end(state, first)),
+                .checks_end = address_of(checks_end(state, count - 1)),
+                .modules_generation = state.modules_generation,
+                .record = address_of(origin_record(control, innermost.origin)),
+                .origin = innermost.origin,
+                .frame_limit = control.frame_limit,
+                .domain = innermost.domain};
+}
+
+// The frame that a call returns to, as the call will leave it.
+[[gnu::always_inline]] inline void set_frame(WalkedFrame& frame, const Call& call) {
+  frame.pc = call.return_address;
+  frame.sp = call.stack() + sizeof(std::uint64_t);
+  frame.rbp = call.rbp;
+  frame.rbp_slot = 0;
+  frame.flags = 0;
+}
+
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline std::uint32_t walk_to_origin(Control& control,
+                                                                                      ThreadState& state,
+                                                                                      const Call& call) {
+  const std::uint64_t wanted = control.frame_limit;
+  const auto limit = wanted < 1 ? 1 : wanted > kMostFrames ? kMostFrames : wanted;
+  WalkedFrame innermost;
+  set_frame(innermost, call);
+  walk(control, state, innermost, limit);
+  const auto number = find_origin(control, state, limit, *call.site);
+  remember_walk(control, state, call, limit);
+  return number;
+}
+
+// Most calls come from the very stack that the one before came from.
+[[gnu::always_inline]] inline bool is_last_call(const Control& control, const ThreadState& state, const Call& call) {
+  const auto& last = state.last;
+  return last.origin != 0 && last.pc == call.return_address && last.sp == call.stack() && last.rbp == call.rbp &&
+         last.domain == call.site->domain && last.modules_generation == control.modules_generation &&
+         last.frame_limit == control.frame_limit &&
+         are_unchanged(at<const WalkCheck>(last.checks_begin), at<const WalkCheck>(last.checks_end));
+}
+
+// A block whose address is given out once more: its free was missed. Returns the slot for the new one.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline BlockEntry* close_missed(Control& control, ThreadState& state,
+                                                                                  Shard& shard, BlockEntry* slot,
+                                                                                  std::uint64_t key) {
+  expect_shrink(control);
+  const auto missed = *slot;
+  auto* freed = freed_counters(control, state, missed);
+  const auto space = key_space(key);
+  Entry entry(state, key, missed);
+  entry.free_of(pool_of(shard, slot, space));
+  const auto values = freed == nullptr ? Counters() : entry.note(freed);
+  entry.begin(OperationKind::free);
+  erase(shard, slot, space);
+  if (freed != nullptr) {
+    add(freed, values, block_size(missed));
+  }
+  entry.settle(OperationKind::none);
+  ++state.missed_frees;
+  shrink_live(control, state, block_size(missed));
+  return find_slot(entries(shard), shard.slots, key);
+}
+
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline void lose(Control& control, ThreadState& state, Reason reason,
+                                                                   bool has_old) {
+  count_lost(control, &state, reason);
+  if (has_old) {
+    free_detached(control, state);
+  }
+}
+
+// Enters a new block. What a realloc took before is counted as freed in the same moment: what the outer of two reallocs
+// has detached is not the inner call's. Returns whether the user's limit has just been passed.
+template <bool kReallocates>
+[[gnu::always_inline]] inline bool allocate(Control& control, ThreadState& state, const Call& call,
+                                            std::uint64_t address, std::uint64_t size) {
+  const auto old = kReallocates ? state.detached : BlockEntry{};
+  const bool has_old = kReallocates && old.low != 0;
+  if ((address & 7) != 0 || address >> (kAddressBits + 3) != 0 || size >> kSizeBits != 0) [[unlikely]] {
+    lose(control, state, Reason::unusual, has_old);
+    return false;
+  }
+  const auto space = call.site->space;
+  const auto key = make_key(address, space);
+  auto& shard = shard_of(control, key);
+  expect_block(shard, key);
+  auto number = state.last.origin;
+  if (!is_last_call(control, state, call)) {
+    number = walk_to_origin(control, state, call);
+    if (number == 0) {
+      if (has_old) {
+        free_detached(control, state);
+      }
+      return false;
+    }
+  }
+  auto& origin = *origin_record(control, number);
+  if (has_old) {
+    expect_shrink(control);
+  }
+  auto* freed = has_old ? freed_counters(control, state, old) : nullptr;
+  if (has_old && freed == nullptr) {
+    lose(control, state, Reason::no_memory, has_old);
+    return false;
+  }
+  for (;;) {
+    if (!lock(control, shard, state.number)) [[unlikely]] {
+      lose(control, state, Reason::held, has_old);
+      return false;
+    }
+    auto* slot = room_for(control, shard, key);
+    if (slot == nullptr) [[unlikely]] {
+      unlock(shard);
+      lose(control, state, Reason::no_memory, has_old);
+      return false;
+    }
+    if (slot->low != 0) [[unlikely]] {
+      slot = close_missed(control, state, shard, slot, key);
+    }
+    const auto block = make_block(address, size, number, control.epoch);
+    Entry entry(state, key, block);
+    const auto freed_before = has_old ? entry.note(freed) : Counters();
+    const auto before = entry.note(allocated_of(origin));
+    entry.begin(has_old ? OperationKind::reallocate : OperationKind::allocate);
+    if (!is_current(control, shard)) [[unlikely]] {
+      entry.settle(OperationKind::none);
+      unlock(shard);
+      continue;  // in the table as it is now
+    }
+    put(shard, slot, block, space, space == 0 ? 0 : call.argument(call.site->pool));
+    unlock(shard);
+    if (has_old) {
+      add(freed, freed_before, block_size(old));
+    }
+    add(allocated_of(origin), before, size);
+    if (has_old) {
+      entry.settle(OperationKind::settled);
+      state.detached.low = 0;
+    }
+    entry.settle(OperationKind::none);
+    return change_live(control, state,
+                       static_cast<std::int64_t>(size) - (has_old ? static_cast<std::int64_t>(block_size(old)) : 0));
+  }
+}
+
+}  // namespace memsnap::recorder

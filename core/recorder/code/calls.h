@@ -1,0 +1,209 @@
+#pragma once
+
+#include "core/recorder/code/allocations.h"
+
+/// Calls of entry points: which of them count, as calls are made inside others, and what their ends mean.
+namespace memsnap::recorder {
+
+// Whether a call is part of the one that is under way on its thread: it comes from the allocator's own module, or was
+// jumped to by the entry point that the hook called. Else the allocator called the program back (a new handler, the
+// memory of an exception), or a signal handler makes it: then it is one of its own.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline bool is_part_of_outer(const ThreadState& state,
+                                                                               const Call& call) {
+  return is_in_module_of(*at<const Site>(state.outer_site), call.return_address) ||
+         is_recorder_code(call.control(), call.return_address);
+}
+
+class Busy {
+ public:
+  explicit Busy(ThreadState& state) : state_(state) {
+    state_.busy = 1;
+    in_order();
+  }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  ~Busy() {
+    in_order();
+    state_.busy = 0;
+  }
+
+ private:
+  ThreadState& state_;
+};
+
+// Whether the call of a pool's entry point that is under way is still there, which this one then is part of: a pool may
+// have been left by a longjmp. Its hook waits for it, so that the stack leads by there.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline bool is_on_stack(ThreadState& state, const Call& call) {
+  const Busy busy(state);
+  const auto& control = call.control();
+  const auto hook = state.outer_stack - offsetof(Call, return_address);
+  const auto slot = hook - sizeof(std::uint64_t);  // where the hook's call has put its return address
+  std::uint64_t returns_to = 0;
+  if (call.stack() > slot || !word(control, state, slot, returns_to) || !is_recorder_code(control, returns_to)) {
+    return false;
+  }
+  if (call.stack() == slot || is_in_module_of(*at<const Site>(state.outer_site), call.return_address)) [[likely]] {
+    return true;  // jumped to by it, or called
+  }
+  follow_modules(control, state);
+  WalkedFrame frame;
+  set_frame(frame, call);
+  Walker walker(control, state);
+  constexpr int kMostSteps = 1024;
+  for (int steps = 0; steps < kMostSteps; ++steps) {
+    if (frame.sp == hook && is_recorder_code(control, frame.pc)) {
+      return true;
+    }
+    if (frame.sp > hook) {
+      return false;
+    }
+    WalkedFrame caller;
+    if (!walker.step(frame, caller)) {
+      break;
+    }
+    frame = caller;
+  }
+  return true;  // as far as can be seen
+}
+
+// Whether a call is part of the pool's that is under way on its thread; forgets that one where it was left.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline bool is_part_of_pool(ThreadState& state, const Call& call) {
+  if (is_on_stack(state, call)) {
+    return true;
+  }
+  state.outer_stack = 0;
+  return false;
+}
+
+// A call inside one of a pool of the user's own: the memory is the pool's own business. Nothing is added, and what is
+// in the books already comes off. True where its end is waited for.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline bool take_inside(ThreadState& state, const Call& call) {
+  const Busy busy(state);
+  auto& control = call.control();
+  const auto& site = *call.site;
+  if (site.kind == SiteKind::free_all) {
+    free_pool(control, state, call);
+    return false;
+  }
+  if (site.kind != SiteKind::free && site.kind != SiteKind::reallocate) {
+    return false;
+  }
+  const auto pointer = call.argument(site.pointer);
+  if (pointer == 0) {
+    return false;
+  }
+  if (site.kind == SiteKind::reallocate && state.detached.low == 0) {
+    return true;
+  }
+  free_block(control, state, call, pointer, true);
+  return false;
+}
+
+inline bool is_in_pool(const ThreadState& state) { return at<const Site>(state.outer_site)->space != 0; }
+
+[[gnu::always_inline]] inline ThreadState* enter(const Call& call) {
+  auto& control = call.control();
+  auto* state = thread_state(control);
+  if (state == nullptr) [[unlikely]] {
+    return nullptr;
+  }
+  if (state->busy != 0) [[unlikely]] {
+    count_lost(control, state, Reason::interrupted);
+    return nullptr;
+  }
+  // One that stands at or below this one on the stack was left without a return.
+  if (state->outer_stack > call.stack()) [[unlikely]] {
+    if (is_in_pool(*state) ? is_part_of_pool(*state, call) && !take_inside(*state, call)
+                           : is_part_of_outer(*state, call)) {
+      return nullptr;
+    }
+  }
+  return state;
+}
+
+struct Size {
+  std::uint64_t bytes;
+  bool overflows;
+};
+
+inline Size size_of(const Call& call) {
+  Size size{call.site->size < 0 ? call.site->bytes : call.argument(call.site->size), false};
+  if (call.site->count >= 0) {
+    size.overflows = __builtin_mul_overflow(size.bytes, call.argument(call.site->count), &size.bytes);
+  }
+  return size;
+}
+
+inline void begin_outer(ThreadState& state, const Call& call) {
+  state.outer_site = address_of(call.site);
+  in_order();
+  state.outer_stack = call.stack();
+}
+
+// A call that interrupts another, or takes a block. False: it is not recorded.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline bool begin_call(ThreadState& state, Call& call) {
+  const Busy busy(state);
+  auto& control = call.control();
+  const auto& site = *call.site;
+  const bool interrupts = state.outer_stack > call.stack();
+  call.outer_stack = interrupts ? state.outer_stack : 0;
+  call.outer_site = state.outer_site;
+  if (!interrupts && state.detached.low != 0) [[unlikely]] {
+    attach_again(control, state);  // a realloc that was left without a return
+  }
+  if (state.detached.low != 0 && site.kind == SiteKind::reallocate) [[unlikely]] {
+    count_lost(control, &state, Reason::interrupted);  // of two reallocs at a time the outer one is kept
+    return false;
+  }
+  state.outer_stack = 0;
+  in_order();
+  begin_outer(state, call);
+  const auto pointer = call.argument(site.pointer);
+  if (site.kind == SiteKind::free_all) {
+    free_pool(control, state, call);
+  } else if (pointer != 0) {
+    if (site.kind == SiteKind::free) {
+      free_block(control, state, call, pointer);
+    } else if (site.kind == SiteKind::reallocate) {
+      detach(control, state, key_at(site, pointer));
+    }
+  }
+  return true;
+}
+
+// The end of a call of another kind than malloc. Returns what allocate does.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline bool end_call(ThreadState& state, const Call& call) {
+  auto& control = call.control();
+  const auto& site = *call.site;
+  const auto result = call.rax;
+  if (site.kind == SiteKind::allocate_out) {
+    // An int: the upper half of rax means nothing.
+    if (static_cast<std::uint32_t>(result) == 0) {
+      if (const auto block = *at<const std::uint64_t>(call.argument(site.pointer)); block != 0) {
+        return allocate<false>(control, state, call, block, size_of(call).bytes);
+      }
+    }
+  } else if (site.kind == SiteKind::reallocate) {
+    const auto size = size_of(call);
+    const bool had_block = call.argument(site.pointer) != 0;
+    const bool was_freed = result != 0 || (size.bytes == 0 && !size.overflows);
+    // See take_inside.
+    const bool is_inside = call.outer_stack != 0 && at<const Site>(call.outer_site)->space != 0;
+    if (had_block && was_freed && state.detached.low == 0 && !is_inside) {
+      ++state.unknown_frees;
+    }
+    if (result != 0 && !is_inside) {
+      return allocate<true>(control, state, call, result, size.bytes);
+    }
+    if (state.detached.low != 0) {
+      if (was_freed) {
+        free_detached(control, state);
+      } else {
+        attach_again(control, state);
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace memsnap::recorder

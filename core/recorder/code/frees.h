@@ -1,0 +1,175 @@
+#pragma once
+
+#include "core/recorder/code/entry.h"
+#include "core/recorder/code/live_sum.h"
+
+/// Blocks that go: by a free, with their pool, or by way of a realloc.
+namespace memsnap::recorder {
+
+// Takes a block out of the table, into `state.detached`.
+[[gnu::noinline]] inline void detach(Control& control, ThreadState& state, std::uint64_t key) {
+  auto& shard = shard_of(control, key);
+  if (!lock(control, shard, state.number)) {
+    count_lost(control, &state, Reason::held);
+    return;
+  }
+  if (auto* slot = find(shard, key); slot != nullptr) {
+    const auto space = key_space(key);
+    state.detached_pool = pool_of(shard, slot, space);
+    state.detached.high = slot->high;
+    in_order();
+    state.detached.low = slot->low;
+    in_order();
+    if (is_current(control, shard)) [[likely]] {
+      erase(shard, slot, space);
+    } else {
+      state.detached.low = 0;
+    }
+  }
+  unlock(shard);
+}
+
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline void count_unknown(ThreadState& state, const Call& call) {
+  // What is in no book, and is freed from inside the allocator's own module, need not be the program's: glibc's
+  // per-thread cache is given back so when a thread ends.
+  if (!is_in_module_of(*call.site, call.return_address)) {
+    ++state.unknown_frees;
+  }
+}
+
+// The key that a block of this entry point has at `address`; 0 for an address where there can be none.
+[[gnu::always_inline]] inline std::uint64_t key_at(const Site& site, std::uint64_t address) {
+  return key_space(address) != 0 ? 0 : make_key(address, site.space);
+}
+
+// Counts the block in a slot as freed, and takes it out of the table of its shard, which is locked; `let_go` comes in
+// between, once the table is as it shall be. False where the user has had all blocks forgotten: it is none any more.
+template <typename LetGo>
+[[gnu::always_inline]] inline bool free_slot(Control& control, ThreadState& state, Shard& shard, BlockEntry* slot,
+                                             std::uint64_t key, Counters* freed, LetGo let_go) {
+  const auto block = *slot;
+  const auto space = key_space(key);
+  Entry entry(state, key, block);
+  if (space != 0) [[unlikely]] {
+    entry.free_of(pool_of(shard, slot, space));
+  }
+  const auto values = entry.note(freed);
+  entry.begin(OperationKind::free);
+  if (!is_current(control, shard)) [[unlikely]] {
+    entry.settle(OperationKind::none);
+    return false;
+  }
+  erase(shard, slot, space);
+  let_go();
+  add(freed, values, block_size(block));
+  entry.settle(OperationKind::none);
+  shrink_live(control, state, block_size(block));
+  return true;
+}
+
+[[gnu::always_inline]] inline void free_block(Control& control, ThreadState& state, const Call& call,
+                                              std::uint64_t address, bool is_inside = false) {
+  expect_shrink(control);
+  const auto key = key_at(*call.site, address);
+  auto& shard = shard_of(control, key);
+  if (!lock(control, shard, state.number)) [[unlikely]] {
+    count_lost(control, &state, Reason::held);
+    return;
+  }
+  auto* slot = find(shard, key);
+  if (slot == nullptr) [[unlikely]] {
+    unlock(shard);
+    if (!is_inside) {
+      count_unknown(state, call);
+    }
+    return;
+  }
+  auto* freed = freed_counters(control, state, *slot);
+  if (freed == nullptr) [[unlikely]] {
+    unlock(shard);
+    count_lost(control, &state, Reason::no_memory);
+    return;
+  }
+  if (!free_slot(control, state, shard, slot, key, freed, [&shard] { unlock(shard); })) [[unlikely]] {
+    unlock(shard);
+    state.unknown_frees += is_inside ? 0 : 1;
+  }
+}
+
+// Takes everything that is left of a pool, each block as a free of its own would: a stop in between shows some of them.
+[[gnu::noinline]] inline void free_pool(Control& control, ThreadState& state, const Call& call) {
+  const auto& site = *call.site;
+  const auto pool = call.argument(site.pool);
+  for (std::uint32_t i = 0; i < kShards; ++i) {
+    auto& shard = control.shards[std::uint32_t{site.space} << kShardBits | i];
+    if (shard.table == 0) {
+      continue;
+    }
+    if (!lock(control, shard, state.number)) {
+      count_lost(control, &state, Reason::held);
+      continue;
+    }
+    for (std::uint64_t at = 0; at < shard.slots;) {
+      auto* slot = entries(shard) + at;
+      if (slot->low == 0 || (site.pool >= 0 && pools(shard)[at] != pool)) {
+        ++at;
+        continue;
+      }
+      auto* freed = freed_counters(control, state, *slot);
+      if (freed == nullptr) {
+        count_lost(control, &state, Reason::no_memory);
+        ++at;
+        continue;
+      }
+      expect_shrink(control);
+      // What comes into its place was behind it, and is looked at next.
+      if (!free_slot(control, state, shard, slot, make_key(block_address(*slot), site.space), freed, [] {})) {
+        break;
+      }
+    }
+    unlock(shard);
+  }
+}
+
+// A realloc of a block that gave none: size 0, and the C library takes that for a free.
+[[gnu::noinline]] inline void free_detached(Control& control, ThreadState& state) {
+  expect_shrink(control);
+  const auto block = state.detached;
+  auto* freed = freed_counters(control, state, block);
+  if (freed == nullptr) {
+    count_lost(control, &state, Reason::no_memory);
+    return;
+  }
+  Entry entry(state, 0, {});
+  const auto values = entry.note(freed);
+  entry.begin(OperationKind::reallocate);
+  add(freed, values, block_size(block));
+  entry.settle(OperationKind::settled);
+  state.detached.low = 0;
+  entry.settle(OperationKind::none);
+  shrink_live(control, state, block_size(block));
+}
+
+// The block that a failed realloc left where it was.
+[[gnu::noinline]] inline void attach_again(Control& control, ThreadState& state) {
+  const auto key = key_of(control, state.detached);
+  auto& shard = shard_of(control, key);
+  if (!lock(control, shard, state.number)) {
+    count_lost(control, &state, Reason::held);
+    return;
+  }
+  auto* slot = room_for(control, shard, key);
+  if (slot != nullptr && slot->low == 0) {
+    put(shard, slot, state.detached, key_space(key), state.detached_pool);
+    unlock(shard);
+    in_order();
+    state.detached.low = 0;
+    return;
+  }
+  unlock(shard);
+  // Another block lies there by now, so that this one must be gone.
+  ++state.missed_frees;
+  free_detached(control, state);
+}
+
+}  // namespace memsnap::recorder
