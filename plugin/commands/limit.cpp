@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/formats/size.h"
 #include "plugin/arguments.h"
@@ -38,10 +39,7 @@ Result<std::string> limit(Session& session, Words words) {
   if (auto parsed = arguments.parse(words); !parsed) {
     return std::unexpected(parsed.error());
   }
-  std::string word;  // `10 MiB` are two
-  for (const auto& part : arguments.words()) {
-    word += part;
-  }
+  const auto word = fmt::format("{}", fmt::join(arguments.words(), " "));  // `10 MiB` are two
   std::optional<std::uint64_t> bytes;
   if (is_peak && !word.empty()) {
     return arguments.wrong("--peak or a size, not both");
