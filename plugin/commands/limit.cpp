@@ -8,14 +8,15 @@
 namespace memsnap::commands {
 namespace {
 
-// A limit that is passed already is left alone until what is live has been within it.
+// A limit that is passed already in this process is left alone until what is live has been within it.
 std::string limit_line(Session& session) {
   const auto limit = session.limit();
   if (!limit) {
     return "memsnap: no limit\n";
   }
   auto* engine = session.engine_or_null();
-  const auto totals = engine == nullptr ? Totals() : engine->totals().value_or(Totals());
+  const auto totals =
+      engine == nullptr || session.tracing() != Tracing::yes ? Totals() : engine->totals().value_or(Totals());
   return fmt::format("memsnap: limit {}{}\n", format_size(*limit),
                      totals.size > *limit ? fmt::format("; traced size {} is past it", format_size(totals.size)) : "");
 }
