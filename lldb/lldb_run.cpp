@@ -1,5 +1,7 @@
 // Where code is, and letting the process go on.
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -204,10 +206,16 @@ bool LldbDebugger::is_ours(lldb::SBThread& thread) {
 }
 
 void LldbDebugger::show_stop() {
-  lldb::SBCommandReturnObject result;
-  debugger_.GetCommandInterpreter().HandleCommand("process status", result, false);
-  if (const auto* text = result.GetOutput(); text != nullptr) {
-    tell(text);
+  const auto show = [this](const std::string& command) {
+    lldb::SBCommandReturnObject result;
+    debugger_.GetCommandInterpreter().HandleCommand(command.c_str(), result, false);
+    if (const auto* text = result.GetOutput(); text != nullptr) {
+      tell(text);
+    }
+  };
+  show("process status");  // with the innermost frame
+  if (const auto frame = process().GetSelectedThread().GetSelectedFrame().GetFrameID(); frame > 0 && is_users_stop_) {
+    show(fmt::format("frame select {}", frame));
   }
 }
 

@@ -74,6 +74,30 @@ TEST_CASE("a limit can be set and taken away while the program is stopped", "[en
   CHECK(said.exit_code() == 0);
 }
 
+TEST_CASE("a limit that is passed in a call that around follows stops there, and --continue goes on", "[engines]") {
+  Script script("limited");
+  script.break_at("main");
+  script.memsnap("start 10");
+  script.run();
+  script.memsnap("limit 50000");
+  const Step passed = script.memsnap("around fill");
+  const Step first = script.memsnap("around --continue");
+  const Step second = script.memsnap("around --continue");
+  const Transcript said = script.play();
+
+  // grow() passes it before fill() is entered.
+  CHECK(said[passed].text.find(kPassed) != std::string::npos);
+  CHECK(said.text(passed).ends_with("memsnap: stopped before fill was entered; 'memsnap around --continue' goes on\n"));
+  CHECK(said[first].text.find("memsnap: fill entered\n") != std::string::npos);
+  CHECK(said.text(first).ends_with("memsnap: stopped inside fill; 'memsnap around --continue' goes on\n"));
+  // The user's frame is shown, which is not the innermost.
+  CHECK(said[first].text.find("strdup(text);") != std::string::npos);
+  CHECK(said.text(second).ends_with(
+      fmt::format("#1 limited.c:{}: size=58.6 KiB (+58.6 KiB), count=1 (+1), average=58.6 KiB\n"
+                  "Total: size=58.6 KiB (+58.6 KiB), count=1 (+1)\n",
+                  line_of("limited.c", "fill"))));
+}
+
 TEST_CASE("what is no limit is an error that says so") {
   Script script("limited");
   const Step word = script.memsnap("limit lots");
