@@ -54,6 +54,7 @@ class Gdb : public Host {
     return {"target remote | gdbserver --once --attach - " + std::to_string(pid), nullptr};
   }
 
+  std::string killed() const override { return " killed]"; }
   int exit_code(std::string_view transcript) const override {
     constexpr std::string_view kWithCode = " exited with code ";
     const std::size_t at = transcript.rfind(kWithCode);

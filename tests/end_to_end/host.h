@@ -80,6 +80,8 @@ class Host {
   /// Opens a core file of `program`, whose whole path it is.
   virtual std::string open_core(const std::string& program, const std::string& file) const = 0;
 
+  /// What is printed, some time after `kill`, when the process is gone.
+  virtual std::string killed() const = 0;
   /// Exit code of the program, from what the debugger printed at its end; -1 where it did not end by itself.
   virtual int exit_code(std::string_view transcript) const = 0;
 

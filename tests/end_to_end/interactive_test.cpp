@@ -57,7 +57,7 @@ TEST_CASE("a session is typed at a terminal") {
   typist.type("memsnap take after", "Snapshot #2 'after'");
   typist.type("memsnap diff", "count=100 (+100), average=100 B");
   typist.type("memsnap traceback", "in MyObject::MyObject()");
-  typist.type("kill", "\n");
+  typist.type("kill", host().killed());
   CHECK(typist.quit() == 0);
 }
 
@@ -73,7 +73,7 @@ TEST_CASE("Ctrl-C stops a traced program, and the session goes on") {
     typist.type("bt", "main");
     typist.expect_engine();
     typist.type("memsnap take", "Snapshot #" + number + " '" + number + "': size=700 B, count=10, average=70 B");
-    typist.type("kill", "\n");
+    typist.type("kill", host().killed());
   }
   typist.type("memsnap stats", "attach.c:");
   CHECK(typist.quit() == 0);
@@ -95,7 +95,7 @@ TEST_CASE("a call is gone around at a terminal, and Ctrl-C stops the program on 
   typist.terminal().expect(host().prompt());
   typist.type("bt", "main");
   typist.type("memsnap take", "Snapshot #3 '3': size=");
-  typist.type("kill", "\n");
+  typist.type("kill", host().killed());
   typist.type("memsnap around --continue", "memsnap: no process; around give_back is over");
   CHECK(typist.quit() == 0);
 }

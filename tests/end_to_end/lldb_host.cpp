@@ -96,6 +96,7 @@ class Lldb : public Host {
   }
   Served serve(pid_t pid) const override { return start_server({"--attach", std::to_string(pid)}); }
 
+  std::string killed() const override { return " exited with status = 9"; }
   int exit_code(std::string_view transcript) const override {
     constexpr std::string_view kWithStatus = " exited with status = ";
     const std::size_t at = transcript.rfind(kWithStatus);
