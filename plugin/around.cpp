@@ -248,6 +248,9 @@ Result<std::string> Around::finish(const std::string& text) {
     return text;
   }
   if (options_.repeat && done_ == 0) {
+    if (before_) {
+      static_cast<void>(session_.snapshots().remove(before_->name));  // half of what 'check' would take for a result
+    }
     return fail(Code::no_process, fmt::format("the process ended before {} had been called twice", options_.function));
   }
   if (!after_) {

@@ -1,11 +1,16 @@
 // `memsnap check`: a gate for memory that grew.
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
 #include "tests/catch.h"
 #include "tests/end_to_end/process.h"
 #include "tests/end_to_end/script.h"
+#include "tests/end_to_end/temporary.h"
+#include "tests/end_to_end/text.h"
 
 namespace memsnap::test {
 namespace {
@@ -145,6 +150,41 @@ TEST_CASE("with --exit the check is the debugger's last command, and its exit st
   const auto wrong = run_gate("memsnap check --max-grow 10MiB --exit");
   CHECK(wrong.exit_code == 1);
   CHECK(wrong.output.contains("memsnap: no option '--max-grow'"));
+}
+
+// The script of README for this debugger, whose path is `debugger`.
+std::string gate_in_readme(const std::string& debugger) {
+  std::ifstream readme(MEMSNAP_TARGET_SOURCES "/../../README.md");
+  const std::string text{std::istreambuf_iterator<char>(readme), {}};
+  for (const auto& block : split(text, "```sh\n")) {
+    if (block.find("exec " + std::filesystem::path(debugger).filename().string() + " ") != std::string::npos) {
+      return block.substr(0, block.find("```"));
+    }
+  }
+  return {};
+}
+
+TEST_CASE("README's leak gate fails where calls keep memory, and where there are none") {
+  const auto debugger = host().interactive("").front();
+  const TemporaryFolder folder;
+  const std::string script = folder.path() / "leak_gate.sh";
+  std::ofstream(script) << gate_in_readme(debugger);
+  const auto load = host().load_plugin();
+  const auto plugin = load.substr(load.find('/'), load.rfind(load.ends_with('"') ? '"' : '\0') - load.find('/'));
+  const auto run = [&](const std::string& function) {
+    const auto folder_of_debugger = std::filesystem::path(debugger).parent_path().string();
+    return run_program({"env", "MEMSNAP=" + plugin, "PATH=" + folder_of_debugger + ":/usr/local/bin:/usr/bin:/bin",
+                        "sh", script, function, target("around"), function},
+                       true);
+  };
+
+  const auto leaks = run("answer");
+  CHECK(leaks.exit_code == 1);
+  CHECK(leaks.output.contains("memsnap: check failed: 1 -> 2, +208 B, +10 blocks; allowed: +0 B\n#1 around.cpp:"));
+  const auto holds = run("question");
+  CHECK(holds.exit_code == 0);
+  CHECK(holds.output.contains("memsnap: check passed: 1 -> 2, +0 B, +0 blocks; allowed: +0 B"));
+  CHECK(run("recurse").exit_code == 1);  // once: there is nothing to compare
 }
 
 }  // namespace

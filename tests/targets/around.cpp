@@ -120,6 +120,9 @@ void* answer(int number) {
   return std::malloc(1000);
 }
 
+// Keeps nothing.
+__attribute__((noinline)) void question() { std::free(std::malloc(1000)); }
+
 void leaves() {
   keep(std::malloc(1100));  // site: last
   std::exit(3);
@@ -155,6 +158,10 @@ int main(int, char** arguments) {
   } else if (is("answer")) {
     for (int i = 0; i < 9; ++i) {
       std::free(answer(i));
+    }
+  } else if (is("question")) {
+    for (int i = 0; i < 9; ++i) {
+      question();
     }
   } else if (is("leaves")) {
     leaves();
