@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/formats/size.h"
+#include "core/formats/snapshot_json.h"
 #include "core/formats/table.h"
 
 namespace memsnap {
@@ -20,13 +21,7 @@ std::string snapshot_text(const Snapshot& snapshot) {
 std::string snapshot_json(const Snapshot& snapshot) {
   nlohmann::ordered_json json;
   json["id"] = snapshot.id;
-  json["name"] = snapshot.name;
-  json["size"] = snapshot.size;
-  json["count"] = snapshot.count;
-  json["tracebacks"] = snapshot.tracebacks();
-  json["peak"] = snapshot.peak;
-  json["engine"] = snapshot.engine;
-  json["frames"] = snapshot.frames;
+  add_facts(json, snapshot);
   return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/formats/frame_json.h"
 #include "core/symbols/symbolizer.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/commands.h"
@@ -63,10 +64,9 @@ std::string to_text(const WatchedEntryPoint& entry) {
 }
 
 Json to_json(const WatchedEntryPoint& entry) {
-  const auto or_null = [](std::string_view text) { return text.empty() ? Json() : Json(text); };
   return {{"domain", entry.domain},          {"call", entry.call},
           {"function", entry.name},          {"arguments", entry.arguments},
-          {"module", or_null(entry.module)}, {"how", or_null(entry.how)}};
+          {"module", or_null(entry.module)}, {"how", or_null(std::string(entry.how))}};
 }
 
 std::string print(const std::vector<WatchedEntryPoint>& entries, bool json) {
