@@ -1,6 +1,10 @@
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 
 #include "core/address.h"
@@ -18,5 +22,12 @@ class MemoryReader {
   ///          cannot be read. Never throws, never changes the inferior.
   virtual std::size_t read(Address address, std::span<std::byte> into) = 0;
 };
+
+/// The 8 bytes at `address`; nullopt where they cannot all be read.
+inline std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {
+  std::array<std::byte, sizeof(std::uint64_t)> bytes{};
+  return memory.read(address, bytes) == bytes.size() ? std::optional(std::bit_cast<std::uint64_t>(bytes))
+                                                     : std::nullopt;
+}
 
 }  // namespace memsnap

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <ranges>
 #include <tuple>
 #include <utility>
@@ -26,14 +25,6 @@ std::uint64_t argument(StoppedThread& thread, std::int8_t which) {
   const bool is_int = which >= layout::kIntArgument;
   const auto value = thread.read(kArguments.at(static_cast<std::size_t>(which % layout::kIntArgument))).value_or(0);
   return is_int ? static_cast<std::uint32_t>(value) : value;
-}
-
-std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {
-  std::array<std::byte, sizeof(std::uint64_t)> bytes{};
-  if (memory.read(address, bytes) != bytes.size()) {
-    return std::nullopt;
-  }
-  return std::bit_cast<std::uint64_t>(bytes);
 }
 
 // How deep a nested call is looked for; allocators do not go deeper between their own entry points.

@@ -31,14 +31,6 @@ std::uint64_t pointer_guard(Debugger& debugger) {
   return halves[1];
 }
 
-std::optional<std::uint64_t> read_word(MemoryReader& memory, Address address) {
-  std::array<std::byte, sizeof(std::uint64_t)> bytes{};
-  if (memory.read(address, bytes) != bytes.size()) {
-    return std::nullopt;
-  }
-  return std::bit_cast<std::uint64_t>(bytes);
-}
-
 // A function's name without its parameters.
 std::string_view plain_name(std::string_view name) {
   const auto parameters = name.find('(', name.starts_with("(anonymous namespace)") ? 1 : 0);
@@ -50,6 +42,18 @@ bool can_mean(std::string_view location, std::string_view function) {
   const auto wanted = plain_name(location);
   const auto name = plain_name(function);
   return name == wanted || (name.ends_with(wanted) && name.substr(0, name.size() - wanted.size()).ends_with("::"));
+}
+
+// What is needed to find the caller of a thread's innermost frame.
+Registers registers_at(Address address, StoppedThread& thread) {
+  Registers registers;
+  registers.set(Register::rip, address.value);
+  for (const auto which : {Register::rsp, Register::rbp}) {
+    if (const auto value = thread.read(which)) {
+      registers.set(which, *value);
+    }
+  }
+  return registers;
 }
 
 bool is_line(std::string_view location) {
@@ -86,6 +90,16 @@ Result<void> CallWatch::watch(Address address) {
   return {};
 }
 
+Result<void> CallWatch::watch_all(const std::vector<Address>& addresses) {
+  for (const auto address : addresses) {
+    if (auto watched = watch(address); !watched) {
+      cancel();
+      return watched;
+    }
+  }
+  return {};
+}
+
 void CallWatch::unwatch() {
   std::vector<BreakpointId> ids;
   for (const auto& [address, id] : watched_) {
@@ -114,14 +128,11 @@ Result<void> CallWatch::wait(const std::string& location) {
   std::ranges::sort(places);
   places_ = std::move(places);
   location_ = location;
-  for (const auto place : places_) {
-    if (auto watched = watch(place); !watched) {
-      unwatch();
-      return watched;
-    }
+  auto watched = watch_all(places_);
+  if (watched) {
+    stage_ = Stage::waiting;
   }
-  stage_ = Stage::waiting;
-  return {};
+  return watched;
 }
 
 void CallWatch::pause() {
@@ -163,14 +174,11 @@ Result<void> CallWatch::follow() {
     ends.push_back(caller_->return_address);
   }
   std::ranges::copy(open_ways_ | std::views::keys, std::back_inserter(ends));
-  for (const auto each : ends) {
-    if (auto watched = watch(each); !watched) {
-      cancel();
-      return watched;
-    }
+  auto watched = watch_all(ends);
+  if (watched) {
+    stage_ = Stage::inside;
   }
-  stage_ = Stage::inside;
-  return {};
+  return watched;
 }
 
 std::vector<AddressRange> CallWatch::inlined_code(Address address, const std::string& location) {
@@ -205,8 +213,10 @@ InlinedBody CallWatch::inlined_body(Address entry, const std::string& location) 
 
 AfterHit CallWatch::hit(Address address, StoppedThread& thread) {
   if (stage_ == Stage::waiting && std::ranges::binary_search(places_, address)) {
-    registers_.set(Register::rip, address.value);
-    return enter(thread);
+    thread_ = thread.id();
+    registers_ = registers_at(address, thread);
+    stage_ = Stage::entered;
+    return AfterHit::stop_quietly;
   }
   if (stage_ != Stage::inside || !watched_.contains(address) || thread.id() != thread_) {
     return AfterHit::go_on;
@@ -229,16 +239,6 @@ AfterHit CallWatch::hit(Address address, StoppedThread& thread) {
   return way == open_ways_.end() ? AfterHit::go_on : on_way_out(way->second, thread, stack);
 }
 
-AfterHit CallWatch::enter(StoppedThread& thread) {
-  thread_ = thread.id();
-  for (const auto which : {Register::rsp, Register::rbp}) {
-    const auto value = thread.read(which);
-    value ? registers_.set(which, *value) : registers_.forget(which);
-  }
-  stage_ = Stage::entered;
-  return AfterHit::stop_quietly;
-}
-
 AfterHit CallWatch::finish(CallEnd end) {
   end_ = end;
   stage_ = Stage::ended;
@@ -247,15 +247,8 @@ AfterHit CallWatch::finish(CallEnd end) {
 
 // Whether the frame that has the inlined code is the innermost one, and so out of it.
 bool CallWatch::is_left_at(Address address, StoppedThread& thread) {
-  Registers now;
-  now.set(Register::rip, address.value);
-  for (const auto which : {Register::rsp, Register::rbp}) {
-    if (const auto value = thread.read(which)) {
-      now.set(which, *value);
-    }
-  }
   StackReader stack(debugger_.memory());
-  const auto caller = find_caller(now, stack, modules_, tables_);
+  const auto caller = find_caller(registers_at(address, thread), stack, modules_, tables_);
   return !caller_ || (caller && caller->stack == caller_->stack);
 }
 

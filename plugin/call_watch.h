@@ -73,8 +73,9 @@ class CallWatch {
   };
 
   Result<void> watch(Address address);
+  /// All, or none: then it is idle.
+  Result<void> watch_all(const std::vector<Address>& addresses);
   void unwatch();
-  AfterHit enter(StoppedThread& thread);
   AfterHit finish(CallEnd end);
   bool is_left_at(Address address, StoppedThread& thread);
   AfterHit on_way_out(WayOut way, StoppedThread& thread, Address stack);
