@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/formats/pprof_reader.h"
+#include "plugin/files.h"
+
 namespace memsnap {
 namespace {
 
@@ -232,6 +235,16 @@ Result<SnapshotFile> pack(const Snapshot& snapshot, const Recording& recording, 
 Result<SnapshotFile> pack_difference(const Snapshot& older, const Snapshot& newer, const Recording& recording,
                                      FrameSource& frames, const std::function<bool(double)>& progress) {
   return Packer(recording, frames).pack(newer, &older, progress);
+}
+
+Result<SnapshotFile> read_profile(const std::string& path) {
+  const auto bytes = read_file(expand_home(path), kLargestProfile);
+  if (!bytes) {
+    return std::unexpected(bytes.error());
+  }
+  auto file = parse_pprof(*bytes);
+  return file ? std::move(file)
+              : fail(file.error().code, fmt::format("cannot load '{}': {}", path, file.error().message));
 }
 
 Snapshot unpack(SnapshotFile file, Recording& recording, Symbolizer& symbolizer) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <string>
 
 #include "core/formats/snapshot_file.h"
 #include "core/result.h"
@@ -18,6 +19,10 @@ Result<SnapshotFile> pack(const Snapshot& snapshot, const Recording& recording, 
 /// The same of two snapshots, in one set of tables: SnapshotFile::older is set.
 Result<SnapshotFile> pack_difference(const Snapshot& older, const Snapshot& newer, const Recording& recording,
                                      FrameSource& frames, const std::function<bool(double)>& progress);
+
+/// Reads what `memsnap save` or another program wrote: a gzipped pprof profile. `path` may begin with a home folder,
+/// see expand_home. Errors: as of read_file and parse_pprof, with the path.
+Result<SnapshotFile> read_profile(const std::string& path);
 
 /// The way back: enters what the file's tables have into the session's, and returns the snapshot of that.
 ///

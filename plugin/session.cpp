@@ -10,6 +10,7 @@
 #include "plugin/breakpoint_engine.h"
 #include "plugin/packing.h"
 #include "plugin/program_start.h"
+#include "plugin/progress.h"
 
 namespace memsnap {
 namespace {
@@ -257,16 +258,14 @@ Result<SnapshotPtr> Session::latest_snapshot() {
   return snapshots_.all().empty() ? now() : Result<SnapshotPtr>(snapshots_.all().back());
 }
 
-Result<SnapshotFile> Session::pack(const Snapshot& snapshot, const std::function<bool(double)>& progress) {
-  return memsnap::pack(snapshot, recording_, symbolizer_, progress);
+Result<SnapshotFile> Session::pack(const Snapshot& snapshot, const Snapshot* older) {
+  Progress progress(debugger_, "reading symbols");
+  const auto goes_on = [&progress](double share) { return progress(share); };
+  return older == nullptr ? memsnap::pack(snapshot, recording_, symbolizer_, goes_on)
+                          : pack_difference(*older, snapshot, recording_, symbolizer_, goes_on);
 }
 
 Snapshot Session::unpack(SnapshotFile file) { return memsnap::unpack(std::move(file), recording_, symbolizer_); }
-
-Result<SnapshotFile> Session::pack(const Snapshot& older, const Snapshot& newer,
-                                   const std::function<bool(double)>& progress) {
-  return pack_difference(older, newer, recording_, symbolizer_, progress);
-}
 
 Result<void> Session::begin(bool from_process_start) {
   if (const auto instance = debugger_.program_instance(); instance != program_instance_) {

@@ -84,10 +84,9 @@ class Session final : public DebuggerEvents {
   Result<SnapshotPtr> find_snapshot(std::string_view word);
   /// The latest snapshot, or `now` where there is none.
   Result<SnapshotPtr> latest_snapshot();
-  /// A snapshot with all that its tables need, for a file. Reads symbols: see pack.
-  Result<SnapshotFile> pack(const Snapshot& snapshot, const std::function<bool(double)>& progress);
-  /// The same of two snapshots: see pack_difference.
-  Result<SnapshotFile> pack(const Snapshot& older, const Snapshot& newer, const std::function<bool(double)>& progress);
+  /// A snapshot with all that its tables need, for a file; where there is an older one, with that as well. Reads
+  /// symbols, and shows how far that is: see packing.h.
+  Result<SnapshotFile> pack(const Snapshot& snapshot, const Snapshot* older = nullptr);
   /// The way back: enters what a file holds into the session's tables. It is none of the session's snapshots by that.
   Snapshot unpack(SnapshotFile file);
   /// Asks for the debugger's end once the command is done, with this exit status.

@@ -14,7 +14,6 @@
 #include "plugin/commands/commands.h"
 #include "plugin/commands/table.h"
 #include "plugin/files.h"
-#include "plugin/progress.h"
 
 namespace memsnap::commands {
 namespace {
@@ -66,8 +65,6 @@ struct Packed {
 };
 
 Result<Packed> pack(Session& session, const std::vector<std::string>& snapshots) {
-  Progress progress(session.debugger(), "reading symbols");
-  const auto goes_on = [&progress](double share) { return progress(share); };
   Result<SnapshotFile> file;
   std::string name;
   if (snapshots.size() == 2) {
@@ -75,14 +72,14 @@ Result<Packed> pack(Session& session, const std::vector<std::string>& snapshots)
     if (!chosen) {
       return std::unexpected(chosen.error());
     }
-    file = session.pack(*chosen->first, *chosen->second, goes_on);
+    file = session.pack(*chosen->second, chosen->first.get());
     name = fmt::format("'{}' -> '{}'", chosen->first->name, chosen->second->name);
   } else {
     const auto snapshot = snapshots.empty() ? session.latest_snapshot() : session.find_snapshot(snapshots.front());
     if (!snapshot) {
       return std::unexpected(snapshot.error());
     }
-    file = session.pack(**snapshot, goes_on);
+    file = session.pack(**snapshot);
     name = fmt::format("'{}'", (*snapshot)->name);
   }
   if (!file) {

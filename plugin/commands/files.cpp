@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
-#include "core/formats/pprof_reader.h"
 #include "core/formats/pprof_writer.h"
 #include "core/formats/size.h"
 #include "core/formats/table.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/commands.h"
 #include "plugin/files.h"
-#include "plugin/progress.h"
+#include "plugin/packing.h"
 
 namespace memsnap::commands {
 namespace {
@@ -34,8 +33,7 @@ Result<std::string> save(Session& session, Words words) {
   if (!snapshot) {
     return std::unexpected(snapshot.error());
   }
-  Progress progress(session.debugger(), "reading symbols");
-  const auto packed = session.pack(**snapshot, [&progress](double share) { return progress(share); });
+  const auto packed = session.pack(**snapshot);
   if (!packed) {
     return std::unexpected(packed.error());
   }
@@ -57,13 +55,9 @@ Result<std::string> load(Session& session, Words words) {
       return std::unexpected(free_to_use.error());
     }
   }
-  const auto bytes = read_file(expand_home(plain.front()), kLargestProfile);
-  if (!bytes) {
-    return std::unexpected(bytes.error());
-  }
-  auto file = parse_pprof(*bytes);
+  auto file = read_profile(plain.front());
   if (!file) {
-    return fail(file.error().code, fmt::format("cannot load '{}': {}", plain.front(), file.error().message));
+    return std::unexpected(file.error());
   }
   if (plain.size() > 1) {
     file->snapshot.name = plain[1];

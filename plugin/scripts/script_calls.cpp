@@ -9,11 +9,10 @@
 #include <vector>
 
 #include "core/formats/number.h"
-#include "core/formats/pprof_reader.h"
 #include "core/formats/pprof_writer.h"
 #include "plugin/files.h"
 #include "plugin/measures.h"
-#include "plugin/progress.h"
+#include "plugin/packing.h"
 #include "plugin/scripts/snapshot_json.h"
 
 namespace memsnap {
@@ -202,8 +201,7 @@ Result<std::string> ScriptCalls::dump(Words arguments) {
   if (!chosen) {
     return std::unexpected(chosen.error());
   }
-  Progress progress(session_.debugger(), "reading symbols");
-  const auto packed = session_.pack(*chosen, [&progress](double share) { return progress(share); });
+  const auto packed = session_.pack(*chosen);
   if (!packed) {
     return std::unexpected(packed.error());
   }
@@ -212,13 +210,9 @@ Result<std::string> ScriptCalls::dump(Words arguments) {
 }
 
 Result<std::string> ScriptCalls::load(const std::string& file) {
-  const auto bytes = read_file(file, kLargestProfile);
-  if (!bytes) {
-    return std::unexpected(bytes.error());
-  }
-  auto parsed = parse_pprof(*bytes);
+  auto parsed = read_profile(file);
   if (!parsed) {
-    return fail(parsed.error().code, fmt::format("cannot load '{}': {}", file, parsed.error().message));
+    return std::unexpected(parsed.error());
   }
   return give(std::make_shared<const Snapshot>(session_.unpack(std::move(*parsed))));
 }
