@@ -14,7 +14,7 @@
 #include "core/formats/table.h"
 
 extern "C" {
-// From html/page_bytes.S.
+// See cmake/embed.cmake.
 __attribute__((visibility("hidden"))) extern const char memsnap_page_begin[];
 __attribute__((visibility("hidden"))) extern const char memsnap_page_end[];
 }

@@ -8,7 +8,7 @@
 #include "core/elf/elf_file.h"
 
 extern "C" {
-// From image_bytes.S.
+// See cmake/embed.cmake.
 __attribute__((visibility("hidden"))) extern const std::byte memsnap_recorder_image_begin[];
 __attribute__((visibility("hidden"))) extern const std::byte memsnap_recorder_image_end[];
 }
