@@ -115,6 +115,14 @@ void set_pattern(Filter& filter, const std::string& word) {
   }
 }
 
+Result<Filter> parse_call_site(const std::string& word) {
+  Filter site;
+  set_pattern(site, word);
+  return site.pattern.empty() || site.line == 0
+             ? fail(Code::usage, fmt::format("'{}' is no call site; file.cpp:8 is one", word))
+             : Result<Filter>(std::move(site));
+}
+
 void TableOptions::declare(Arguments& arguments, bool with_cumulative) {
   arguments.value("--limit", limit);
   arguments.flag("--json", json);

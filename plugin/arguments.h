@@ -54,6 +54,9 @@ class Arguments {
 /// Takes `PATTERN` or `PATTERN:LINE` for a filter; a colon that no number follows belongs to the pattern.
 void set_pattern(Filter& filter, const std::string& word);
 
+/// Takes `FILE:LINE`, FILE a glob on the whole path or its last part. Code::usage for another form.
+Result<Filter> parse_call_site(const std::string& word);
+
 /// The options of everything that prints a table.
 struct TableOptions {
   std::uint32_t limit = 10;

@@ -92,9 +92,9 @@ Result<void> BreakpointEngine::modules_changed(const ModuleMap& modules) {
   return watch_modules();
 }
 
-AfterHit BreakpointEngine::breakpoint_hit(Address address, StoppedThread& thread) {
-  const auto is_past_limit = [this] { return limit_ && ledger_.totals().size > *limit_; };
-  const bool was_past = is_past_limit();
+PassedLimits BreakpointEngine::breakpoint_hit(Address address, StoppedThread& thread) {
+  const auto size = [this] { return ledger_.totals().size; };
+  const bool was_past = limit_ && size() > *limit_;
   stack_.reset();
   // An address can be both: where a call returned to, and the next entry point.
   if (returns_.contains(address)) {
@@ -103,7 +103,30 @@ AfterHit BreakpointEngine::breakpoint_hit(Address address, StoppedThread& thread
   if (const auto site = sites_.find(address); site != sites_.end()) {
     on_entry(address, site->second, thread);
   }
-  return !was_past && is_past_limit() ? AfterHit::stop : AfterHit::go_on;
+  PassedLimits passed;
+  if (limit_ && !was_past && size() > *limit_) {
+    passed.size = size();
+  }
+  if (site_limit_) {
+    const auto at_site = size_at_site();
+    const bool was_past_site_limit = std::exchange(is_past_site_limit_, at_site > site_limit_->bytes);
+    if (is_past_site_limit_ && !was_past_site_limit) {
+      passed.size_at_site = at_site;
+    }
+  }
+  return passed;
+}
+
+std::uint64_t BreakpointEngine::size_at_site() {
+  std::uint64_t size = 0;
+  for (const auto& live : ledger_.counts()) {
+    const auto [known, is_new] = at_site_.try_emplace(live.origin.traceback);
+    if (is_new) {
+      known->second = site_limit_->is_there(live.origin.traceback);
+    }
+    size += known->second ? live.size : 0;
+  }
+  return size;
 }
 
 void BreakpointEngine::on_entry(Address address, const Site& site, StoppedThread& thread) {
@@ -377,6 +400,7 @@ void BreakpointEngine::stop(bool process_is_gone) {
 
 Result<void> BreakpointEngine::clear() {
   ledger_.clear();
+  is_past_site_limit_ = false;
   return {};
 }
 
@@ -387,6 +411,13 @@ Result<void> BreakpointEngine::reset_peak() {
 
 Result<void> BreakpointEngine::set_limit(std::optional<std::uint64_t> bytes) {
   limit_ = bytes;
+  return {};
+}
+
+Result<void> BreakpointEngine::set_site_limit(std::optional<SiteLimit> limit) {
+  site_limit_ = std::move(limit);
+  at_site_.clear();
+  is_past_site_limit_ = site_limit_ && size_at_site() > site_limit_->bytes;
   return {};
 }
 

@@ -28,8 +28,7 @@ class BreakpointEngine final : public Engine {
   std::string_view name() const override { return "breakpoint"; }
   Result<void> modules_changed(const ModuleMap& modules) override;
   Result<void> allocators_changed() override { return watch_modules(); }
-  AfterHit breakpoint_hit(Address address, StoppedThread& thread) override;
-  std::uint64_t passed_size() override { return ledger_.totals().size; }
+  PassedLimits breakpoint_hit(Address address, StoppedThread& thread) override;
   bool has_breakpoint(Address address) const override { return sites_.contains(address); }
   void stop(bool process_is_gone) override;
   bool has_entry_points() const override { return !sites_.empty(); }
@@ -39,6 +38,7 @@ class BreakpointEngine final : public Engine {
   Result<void> clear() override;
   Result<void> reset_peak() override;
   Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
+  Result<void> set_site_limit(std::optional<SiteLimit> limit) override;
   void set_epoch(std::uint32_t snapshot) override { ledger_.set_epoch(snapshot); }
   EngineReport report() override;
 
@@ -69,6 +69,7 @@ class BreakpointEngine final : public Engine {
   bool is_nested(const PendingCall& call, StoppedThread& thread);
   /// Why a return to `address` cannot be watched; empty where it is.
   std::string_view watch_return(Address address);
+  std::uint64_t size_at_site();
   Traceback traceback(StoppedThread& thread, Address return_address, Address stack, std::size_t limit);
   void finish(const PendingCall& call, std::uint64_t result, OsThreadId thread);
   void give_back(std::vector<PendingCall>& abandoned);
@@ -90,6 +91,9 @@ class BreakpointEngine final : public Engine {
   std::unordered_set<Address> dead_ends_;  // where the debugger's own walk gave no more than ours
   std::map<std::string, std::uint64_t> not_recorded_;
   std::optional<std::uint64_t> limit_;  // bytes
+  std::optional<SiteLimit> site_limit_;
+  std::unordered_map<TracebackId, bool> at_site_;  // what site_limit_ said
+  bool is_past_site_limit_ = false;
 };
 
 }  // namespace memsnap

@@ -49,7 +49,7 @@ Completions complete_check(Session& session, Words) {
 }
 
 Completions complete_limit(Session&, Words words) {
-  return words.empty() ? Completions{"off", "--peak"} : Completions();
+  return words.empty() ? Completions{"off", "--peak", "--site"} : Completions();
 }
 
 Completions complete_hide(Session& session, Words words) {
@@ -159,10 +159,11 @@ constexpr std::array kCommands = {
         "blocks that it gives are counted. What it gets elsewhere, as it is created, counts as malloc.\n",
         commands::allocator, complete_allocator},
     Command{
-        "limit", "[SIZE | --peak | off]", "Stop the program where what is live passes a size.",
+        "limit", "[[--site FILE:LINE] SIZE | --peak | off]", "Stop the program where what is live passes a size.",
         "It stops as at a breakpoint, where the allocator call returns that took the traced size from at most SIZE\n"
         "(10MiB, 1.5k) to more; and again where it has been within SIZE meanwhile. --peak: SIZE is the largest\n"
-        "that it has been so far. Without an argument: shows the limit.\n",
+        "that it has been so far. --site: what is live of that call site alone, in addition to the other limit. 'off'\n"
+        "without --site takes both away. Without an argument: shows the limits.\n",
         commands::limit, complete_limit},
     Command{"check",
             "[OLD [NEW]] [--max-growth SIZE] [--max-blocks N] [--ignore PATTERN[:LINE]]... [--limit N] [--exit]",

@@ -22,8 +22,7 @@ class CoreEngine final : public Engine {
   bool has_entry_points() const override { return recorder_.has_entry_points(); }
   /// Once, with the modules that the process had.
   Result<void> modules_changed(const ModuleMap& modules) override;
-  AfterHit breakpoint_hit(Address, StoppedThread&) override { return AfterHit::go_on; }
-  std::uint64_t passed_size() override { return 0; }
+  PassedLimits breakpoint_hit(Address, StoppedThread&) override { return {}; }
   void stop(bool) override {}
   Result<Snapshot> now() override;
   Result<Totals> totals() override;
@@ -31,6 +30,7 @@ class CoreEngine final : public Engine {
   Result<void> clear() override { return cannot_be_traced(); }
   Result<void> reset_peak() override { return cannot_be_traced(); }
   Result<void> set_limit(std::optional<std::uint64_t>) override { return cannot_be_traced(); }
+  Result<void> set_site_limit(std::optional<SiteLimit>) override { return cannot_be_traced(); }
   void set_epoch(std::uint32_t) override {}
   EngineReport report() override { return recorder_.report(); }
 

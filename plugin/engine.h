@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -40,6 +41,20 @@ struct LiveBlock {
   TracebackId traceback{};
 };
 
+/// A call site that the user has set a limit to.
+struct SiteLimit {
+  std::uint64_t bytes = 0;
+  std::function<bool(TracebackId)> is_there;  ///< whether a traceback's blocks are charged to it
+};
+
+/// The limits that were passed at a hit, and what was live then, in bytes.
+struct PassedLimits {
+  std::optional<std::uint64_t> size;
+  std::optional<std::uint64_t> size_at_site;
+
+  bool any() const { return size || size_at_site; }
+};
+
 /// A source of allocation events, and the books it keeps. One engine serves one process.
 ///
 /// The session calls it with all inferior threads stopped.
@@ -52,10 +67,9 @@ class Engine {
   virtual Result<void> modules_changed(const ModuleMap& modules) = 0;
   /// Whether it has set a breakpoint there whose hits must not be told twice.
   virtual bool has_breakpoint(Address) const { return false; }
-  /// AfterHit::stop: what is live has passed the limit, and the thread is where its allocator call returns to.
-  virtual AfterHit breakpoint_hit(Address address, StoppedThread& thread) = 0;
-  /// Bytes that were live when it passed the limit last; until all threads are stopped there may be more.
-  virtual std::uint64_t passed_size() = 0;
+  /// Where a limit was passed, the thread is where its allocator call returns to. Until all threads are stopped there
+  /// may be more live than it says.
+  virtual PassedLimits breakpoint_hit(Address address, StoppedThread& thread) = 0;
   /// The user's own breakpoints are others now.
   virtual void breakpoints_changed() {}
   /// The user has added an allocator. Errors: the first of its functions that cannot be watched; the others are.
@@ -74,6 +88,8 @@ class Engine {
   virtual Result<void> reset_peak() = 0;
   /// Stops the program at each allocation that takes what is live from at most `bytes` to more; nullopt: at none.
   virtual Result<void> set_limit(std::optional<std::uint64_t> bytes) = 0;
+  /// The same of what is live of one call site. To be set anew where that is told by other rules.
+  virtual Result<void> set_site_limit(std::optional<SiteLimit> limit) = 0;
   /// Blocks from now on are born after this snapshot.
   virtual void set_epoch(std::uint32_t snapshot) = 0;
   virtual EngineReport report() = 0;

@@ -28,10 +28,9 @@ Result<std::uint64_t> live_count(Session& session) {
 }
 
 Result<std::uint64_t> live_size_at(Session& session, std::string_view site) {
-  Filter wanted;
-  set_pattern(wanted, std::string(site));
-  if (wanted.pattern.empty() || wanted.line == 0) {
-    return fail(Code::usage, fmt::format("'{}' is no call site; file.cpp:8 is one", site));
+  const auto wanted = parse_call_site(std::string(site));
+  if (!wanted) {
+    return std::unexpected(wanted.error());
   }
   const auto now = session.find_snapshot("now");
   if (!now) {
@@ -39,7 +38,7 @@ Result<std::uint64_t> live_size_at(Session& session, std::string_view site) {
   }
   Progress progress(session.debugger(), "reading symbols");
   auto grouping = commands::grouping_of(session, Key::lineno, false, progress);
-  grouping.filters = std::span(&wanted, 1);
+  grouping.filters = std::span(&*wanted, 1);
   const auto ranking = statistics(**now, grouping, session.blame());
   return ranking ? Result<std::uint64_t>(ranking->total.size) : std::unexpected(ranking.error());
 }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <span>
 #include <string>
 #include <tuple>
@@ -29,8 +28,6 @@ constexpr std::array<std::string_view, layout::kReasons> kReasonTexts = {
 };
 
 constexpr std::uint32_t kMostEpochs = 0xffff;
-
-constexpr std::uint64_t kLargestLimit = std::uint64_t{1} << 62;
 
 constexpr std::string_view kLost =
     "the process is gone, and what it recorded with it: it was killed, or ended without the C library's _exit; "
@@ -93,7 +90,7 @@ Result<void> RecorderEngine::begin() {
   set_epoch(epoch_);
   watch_start_and_exit();
   tell_symbols();
-  return tell_limit();
+  return tell_limits();
 }
 
 // What was recording goes on as it is. What was stopped begins anew, in the tables that are there.
@@ -121,7 +118,7 @@ Result<void> RecorderEngine::go_on() {
   if (auto updated = installation_->update(modules_, recording_.modules); !updated) {
     return updated;
   }
-  if (auto told = tell_limit(); !told) {
+  if (auto told = tell_limits(); !told) {
     return told;
   }
   watch_start_and_exit();
@@ -227,27 +224,21 @@ Result<void> RecorderEngine::allocators_changed() {
   return added;
 }
 
-AfterHit RecorderEngine::breakpoint_hit(Address address, StoppedThread& thread) {
+PassedLimits RecorderEngine::breakpoint_hit(Address address, StoppedThread& thread) {
   if (at_passed_ && address == installation_->passed()) {
     const auto caller = thread.read(Register::r11);
-    return caller && debugger_.set_pc(thread.id(), {*caller}) ? AfterHit::stop : AfterHit::go_on;
+    return caller && debugger_.set_pc(thread.id(), {*caller}) ? take_passed() : PassedLimits();
   }
   if (const auto stub = is_installed_ ? installation_->stub_behind(address) : std::nullopt) {
     static_cast<void>(debugger_.set_pc(thread.id(), *stub));
   }
   if (!exits_.contains(address)) {
-    return AfterHit::go_on;
+    return {};
   }
   if (const auto books = read_books()) {
     last_ = Last{snapshot_of(*books), ledger_.totals(*books), report_of(&*books)};
   }
-  return AfterHit::go_on;
-}
-
-std::uint64_t RecorderEngine::passed_size() {
-  const auto limit = installation_->get<layout::Limit>(offsetof(layout::Control, limit));
-  const auto forgotten = installation_->get<std::int64_t>(offsetof(layout::Control, forgotten));
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(limit.passed - forgotten, 0));
+  return {};
 }
 
 void RecorderEngine::stop(bool process_is_gone) {
@@ -343,49 +334,7 @@ Result<void> RecorderEngine::clear() {
   if (auto set = set_peak(*books); !set) {
     return set;
   }
-  return tell_limit();
-}
-
-Result<void> RecorderEngine::set_limit(std::optional<std::uint64_t> bytes) {
-  limit_ = bytes;
-  return is_installed_ && !is_gone_ ? tell_limit() : Result<void>();
-}
-
-// The recorder counts from its first call on, and looks at once where a thread's gain is past these extremes.
-Result<void> RecorderEngine::tell_limit() {
-  layout::Limit limit{};
-  if (limit_) {
-    const auto totals = this->totals();
-    if (!totals) {
-      return std::unexpected(totals.error());
-    }
-    const auto forgotten = installation_->get<std::int64_t>(offsetof(layout::Control, forgotten));
-    limit.bytes = static_cast<std::int64_t>(std::min(*limit_, kLargestLimit)) + forgotten;
-    limit.rise = std::numeric_limits<std::int64_t>::min();
-    limit.fall = std::numeric_limits<std::int64_t>::max();
-    limit.is_past = totals->size > *limit_ ? 1 : 0;
-    if (auto watched = watch_limit(); !watched) {
-      return watched;
-    }
-  } else if (const auto at_passed = std::exchange(at_passed_, std::nullopt)) {
-    debugger_.remove_breakpoints(std::span(&*at_passed, 1));
-  }
-  if (auto set = installation_->set(offsetof(layout::Control, limit), limit); !set || !limit_) {
-    return set;
-  }
-  return installation_->set(offsetof(layout::Control, allowance), limit.rise);
-}
-
-Result<void> RecorderEngine::watch_limit() {
-  if (at_passed_) {
-    return {};
-  }
-  const auto breakpoint = debugger_.set_breakpoint(installation_->passed());
-  if (!breakpoint) {
-    return std::unexpected(breakpoint.error());
-  }
-  at_passed_ = *breakpoint;
-  return {};
+  return tell_limits();
 }
 
 Result<void> RecorderEngine::reset_peak() {

@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/recorder/layout.h"
 #include "core/recorder/ledger.h"
 #include "core/recorder/reader.h"
 #include "plugin/engine.h"
@@ -28,10 +29,9 @@ class RecorderEngine final : public Engine {
   std::string_view name() const override { return "recorder"; }
   bool has_entry_points() const override { return is_installed_; }
   Result<void> modules_changed(const ModuleMap& modules) override;
-  AfterHit breakpoint_hit(Address address, StoppedThread& thread) override;
+  PassedLimits breakpoint_hit(Address address, StoppedThread& thread) override;
   void breakpoints_changed() override;
   Result<void> allocators_changed() override;
-  std::uint64_t passed_size() override;
   void stop(bool process_is_gone) override;
   Result<Snapshot> now() override;
   Result<Totals> totals() override;
@@ -39,6 +39,7 @@ class RecorderEngine final : public Engine {
   Result<void> clear() override;
   Result<void> reset_peak() override;
   Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
+  Result<void> set_site_limit(std::optional<SiteLimit> limit) override;
   void set_epoch(std::uint32_t snapshot) override;
   EngineReport report() override;
 
@@ -59,6 +60,7 @@ class RecorderEngine final : public Engine {
     TracebackId traceback{};
     DomainId domain{};
     bool is_known = false;
+    layout::Place place = layout::Place::unknown;  // as the recorder was told
   };
   /// What can still be told when the process is gone.
   struct Last {
@@ -79,8 +81,13 @@ class RecorderEngine final : public Engine {
   ThreadId thread(std::uint32_t index, const RecordedBooks& books);
   Snapshot snapshot_of(const RecordedBooks& books);
   EngineReport report_of(const RecordedBooks* books) const;
+  Result<void> tell_limits();
   Result<void> tell_limit();
-  Result<void> watch_limit();
+  Result<void> tell_site_limit();
+  Result<void> mark_places();
+  std::uint64_t size_at_site(const RecordedBooks& books) const;
+  Result<void> watch_limits();
+  PassedLimits take_passed();
   Result<void> set_peak(const RecordedBooks& books);
 
   Debugger& debugger_;
@@ -105,7 +112,8 @@ class RecorderEngine final : public Engine {
   std::uint32_t epoch_ = 0;
   std::unordered_map<Address, BreakpointId> exits_;
   std::unordered_map<Address, BreakpointId> starts_;
-  std::optional<std::uint64_t> limit_;     // bytes
+  std::optional<std::uint64_t> limit_;  // bytes
+  std::optional<SiteLimit> site_limit_;
   std::optional<BreakpointId> at_passed_;  // where threads come by that passed it
   std::optional<Last> last_;
 };

@@ -197,6 +197,35 @@ Result<void> Session::set_limit(std::optional<std::uint64_t> bytes) {
   return {};
 }
 
+Result<void> Session::set_site_limit(std::optional<CallSiteLimit> limit) {
+  if (debugger_.state() == InferiorState::running) {
+    return fail(Code::running, "the process is running; interrupt it first");
+  }
+  if (engine_ && !process_is_gone_) {
+    if (auto told = tell_site_limit(limit); !told) {
+      return told;
+    }
+  }
+  site_limit_ = std::move(limit);
+  return {};
+}
+
+Result<void> Session::tell_site_limit(const std::optional<CallSiteLimit>& limit) {
+  if (!limit) {
+    return engine_->set_site_limit(std::nullopt);
+  }
+  return engine_->set_site_limit(SiteLimit{limit->bytes, [this, site = limit->site](TracebackId id) {
+                                             const auto call_site = blame_.find_call_site(id);
+                                             return call_site && site.matches(*call_site->judged.frame);
+                                           }});
+}
+
+void Session::on_rules_changed() {
+  if (site_limit_ && engine_ && !process_is_gone_ && debugger_.state() == InferiorState::stopped) {
+    static_cast<void>(tell_site_limit(site_limit_));
+  }
+}
+
 Result<void> Session::add_allocator(std::string_view domain, const std::vector<OwnFunction>& functions) {
   if (wanted_ && debugger_.state() == InferiorState::running) {
     return fail(Code::running, "the process is running; interrupt it first");
@@ -297,6 +326,7 @@ void Session::adopt_engine(std::unique_ptr<Engine> engine) {
   engine_ = std::move(engine);
   engine_->set_epoch(snapshots_.next_id() - 1);
   static_cast<void>(engine_->set_limit(limit_));  // nothing is in the process yet
+  static_cast<void>(tell_site_limit(site_limit_));
 }
 
 void Session::make_recorder() {
@@ -335,9 +365,9 @@ Result<void> Session::tell_engine() {
 
 AfterHit Session::on_breakpoint(Address address, StoppedThread& thread) {
   auto after = AfterHit::go_on;
-  if (engine_ && !process_is_gone_ && engine_->breakpoint_hit(address, thread) == AfterHit::stop && limit_) {
-    debugger_.tell(fmt::format("memsnap: traced size {} passed the limit {}\n", format_size(engine_->passed_size()),
-                               format_size(*limit_)));
+  const auto passed = engine_ && !process_is_gone_ ? engine_->breakpoint_hit(address, thread) : PassedLimits();
+  if (passed.any()) {
+    tell_passed(passed);
     thread.select_frame(user_frame(thread));
     after = AfterHit::stop;
   }
@@ -349,6 +379,17 @@ AfterHit Session::on_breakpoint(Address address, StoppedThread& thread) {
   debugger_.tell("memsnap: the call has ended; 'memsnap around --continue' tells what it changed\n");
   thread.select_frame(0);
   return AfterHit::stop;
+}
+
+void Session::tell_passed(const PassedLimits& passed) {
+  if (passed.size && limit_) {
+    debugger_.tell(
+        fmt::format("memsnap: traced size {} passed the limit {}\n", format_size(*passed.size), format_size(*limit_)));
+  }
+  if (passed.size_at_site && site_limit_) {
+    debugger_.tell(fmt::format("memsnap: size {} of {} passed the limit {}\n", format_size(*passed.size_at_site),
+                               site_limit_->name, format_size(site_limit_->bytes)));
+  }
 }
 
 Result<Standing> Session::run_on() {

@@ -44,6 +44,13 @@ struct StartOptions {
 /// Code::usage where there is no such engine.
 Result<void> check_engine(std::string_view name);
 
+/// A limit to what is live of one call site.
+struct CallSiteLimit {
+  std::string name;  ///< as the user said it
+  Filter site;
+  std::uint64_t bytes = 0;
+};
+
 /// One traced target: what is recorded of it now, its snapshots, the rules for reading them, the last table.
 ///
 /// Lives as long as the plugin; processes come and go. Not thread-safe: an adapter calls it from one thread at a time.
@@ -71,6 +78,11 @@ class Session final : public DebuggerEvents {
   /// Stops the program at each allocation that takes what is live from at most `bytes` to more; nullopt: at none.
   Result<void> set_limit(std::optional<std::uint64_t> bytes);
   std::optional<std::uint64_t> limit() const { return limit_; }
+  /// The same for what is live of one call site. One at a time.
+  Result<void> set_site_limit(std::optional<CallSiteLimit> limit);
+  const std::optional<CallSiteLimit>& site_limit() const { return site_limit_; }
+  /// The rules of blame have changed.
+  void on_rules_changed();
   /// Adds functions to a domain of the user's own, and watches them from now on where something is traced. Errors: what
   /// was wrong with them, and then nothing has changed; which of them cannot be watched in this process.
   Result<void> add_allocator(std::string_view domain, const std::vector<OwnFunction>& functions);
@@ -120,6 +132,8 @@ class Session final : public DebuggerEvents {
   void make_breakpoint_engine();
   void adopt_engine(std::unique_ptr<Engine> engine);
   std::string fallback_line() const;
+  Result<void> tell_site_limit(const std::optional<CallSiteLimit>& limit);
+  void tell_passed(const PassedLimits& passed);
   std::size_t user_frame(StoppedThread& thread);
   Result<SnapshotPtr> now();
 
@@ -138,6 +152,7 @@ class Session final : public DebuggerEvents {
 
   std::optional<int> exit_status_;
   std::optional<std::uint64_t> limit_;  // bytes
+  std::optional<CallSiteLimit> site_limit_;
   StartOptions options_;
   bool wanted_ = false;             // between start and stop
   std::unique_ptr<Engine> engine_;  // of the process, or of the last one

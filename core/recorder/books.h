@@ -65,6 +65,7 @@ struct RecordedBooks {
   std::array<std::uint64_t, layout::kReasons> not_recorded{};  ///< by layout::Reason
   std::uint64_t peak = 0;    ///< largest live size, when a thread last had to look; what is live now may be more
   std::int64_t live = 0;     ///< what the threads' sums of bytes add up to, with what the user had forgotten
+  bool is_quiet = true;      ///< no thread is changing the books, nor has taken a block out to reallocate it
   std::uint64_t mapped = 0;  ///< bytes that the recorder uses in the inferior for its tables
 };
 

@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 6;
+inline constexpr std::uint32_t kVersion = 7;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 
@@ -157,16 +157,19 @@ struct alignas(64) Shard {
 inline constexpr std::uint32_t kShardBits = 7;
 inline constexpr std::uint32_t kShards = 1U << kShardBits;  ///< of one space; those of the next follow
 
-/// Where blocks come from: a traceback, a domain, a thread. Written by its thread alone.
+/// Whether an origin's blocks are charged to the call site that the user has set a limit to.
+enum class Place : std::uint16_t { unknown, elsewhere, at_site };
+
+/// Where blocks come from: a traceback, a domain, a thread. Written by its thread alone, but for what is said.
 struct OriginRecord {
   std::uint64_t hash;  ///< of the frames and all else that makes it; 0: not filled in yet, or dead
   std::uint64_t
       frames;  ///< uint64_t[frame_count], innermost first: return addresses, tagged in bits 56..63 (0: native)
   std::uint16_t frame_count;
-  std::uint8_t end;      ///< a TracebackEnd
-  std::uint8_t space;    ///< of the domain
-  std::uint16_t domain;  ///< Site::domain
-  std::uint16_t unused2;
+  std::uint8_t end;          ///< a TracebackEnd
+  std::uint8_t space;        ///< of the domain
+  std::uint16_t domain;      ///< Site::domain
+  Place place;               ///< the debugger's
   std::uint32_t thread;      ///< ThreadState::index of the thread
   std::uint32_t next_left;   ///< the next in the list at ThreadState::left_origins, 0 at its end
   std::uint64_t stopped_at;  ///< for TracebackEnd::no_unwind_info, the address
@@ -340,8 +343,20 @@ struct Limit {
   std::int64_t rise;      ///< the recorder's: what each thread may have gained since the last look, and none passed it
   std::int64_t fall;      ///< the recorder's: while `is_past`, what each must have gained more than to be still past it
   std::uint32_t is_past;  ///< the recorder's: 1 where the sum is more than `bytes`
+  std::uint32_t tells;    ///< 1: it was passed, and the debugger has not taken this back yet
+  std::int64_t passed;    ///< the recorder's: the sum when it was passed last
+};
+
+/// The same of one call site. Set by the debugger as a whole; it is asked where that site may have more live than
+/// `bytes`, and knows whether it has. What threads that are busy then count of it is not to be relied on.
+struct SiteLimit {
+  std::int64_t bytes;
+  std::int64_t live;     ///< of origins at the site; the threads go on counting
+  std::int64_t unknown;  ///< what origins ever gave whose place is unknown; the threads go on counting
+  std::uint32_t is_set;
+  std::uint32_t is_past;  ///< 1: what is live there is more, and the user knows; the threads take it back
+  std::uint32_t asks;     ///< 1: a thread is on its way to ask; the debugger takes it back
   std::uint32_t unused;
-  std::int64_t passed;  ///< the recorder's: the sum when it was passed last
 };
 
 /// The head of the recorder's data.
@@ -385,6 +400,7 @@ struct Control {
   std::uint32_t grown;                   ///< 1: it may be more; who next takes something off has to look before
   std::uint32_t unused3;
   Limit limit;
+  SiteLimit site_limit;
   alignas(64) std::uint32_t origin_count;  ///< numbers given out, to threads
   std::uint32_t unused;
   alignas(64) std::uint64_t origin_chunks[kOriginChunks];  ///< OriginRecord[kOriginsPerChunk] each

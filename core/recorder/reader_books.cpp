@@ -80,6 +80,7 @@ void RecorderReader::add_threads(RecordedBooks& books) const {
     books.unknown_frees += thread.unknown_frees;
     books.missed_frees += thread.missed_frees;
     books.live += thread.live;
+    books.is_quiet = books.is_quiet && !thread.is_busy && thread.reallocated() == nullptr;
     for (std::size_t reason = 0; reason < layout::kReasons; ++reason) {
       books.not_recorded[reason] += thread.not_recorded[reason];
     }

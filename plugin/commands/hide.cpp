@@ -17,6 +17,7 @@ Result<std::string> hide(Session& session, Words words) {
       return arguments.wrong("which pattern?");
     }
     const auto done = verb == "add" ? rules.add(plain[1]) : rules.remove(plain[1]);
+    session.on_rules_changed();
     return done ? Result<std::string>("") : std::unexpected(done.error());
   }
   if (verb != "list" && verb != "reset") {
@@ -27,6 +28,7 @@ Result<std::string> hide(Session& session, Words words) {
   }
   if (verb == "reset") {
     rules.reset();
+    session.on_rules_changed();
     return "";
   }
   std::string text;

@@ -29,15 +29,36 @@ TEST_CASE("threads that allocate together are stopped at the block that passes t
     const auto thread = run_to_limit(recorded);
     // The others run on until they are stopped.
     CHECK(recorded.totals().size > limit);
-    const auto passed = recorded.engine().passed_size();
-    CHECK(passed > limit);
-    CHECK(passed <= limit + kThreads * kBlock);
+    const auto passed =
+        recorded.read<layout::Limit>(recorded.engine().control().value + offsetof(layout::Control, limit)).passed;
+    CHECK(passed > static_cast<std::int64_t>(limit));
+    CHECK(passed <= static_cast<std::int64_t>(limit + kThreads * kBlock));
     // Where the call returns to.
     const auto grow = recorded.debugger.find_function("grow").value;
     CHECK(recorded.pc(thread) - grow < 0x200);
     CHECK(recorded.debugger.told().find("passed the limit") != std::string::npos);
   }
   REQUIRE(recorded.session.set_limit(std::nullopt));
+  recorded.run_to_end();
+}
+
+TEST_CASE("threads that allocate at one call site are stopped at the block that passes its limit", "[recorder]") {
+  Recorded recorded;
+  recorded.launch("growing");
+  recorded.run_to("grow");
+  std::uint64_t limit = recorded.totals().size + 10'000;
+  for (std::uint64_t round = 0; round < 20; ++round, limit = recorded.totals().size + 1000 * round) {
+    INFO("limit " << limit);
+    REQUIRE(recorded.engine().set_site_limit(SiteLimit{limit, [](TracebackId) { return true; }}));
+    run_to_limit(recorded);
+    // The others run on until they are stopped.
+    const auto told =
+        recorded.read<layout::SiteLimit>(recorded.engine().control().value + offsetof(layout::Control, site_limit));
+    CHECK(told.is_past == 1);
+    CHECK(told.live > static_cast<std::int64_t>(limit));
+    CHECK(static_cast<std::uint64_t>(told.live) == recorded.totals().size);
+  }
+  REQUIRE(recorded.engine().set_site_limit(std::nullopt));
   recorded.run_to_end();
 }
 

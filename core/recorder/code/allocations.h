@@ -74,7 +74,7 @@ inline void remember_walk(Control& control, ThreadState& state, const Call& call
   }
   entry.settle(OperationKind::none);
   ++state.missed_frees;
-  shrink_live(control, state, block_size(missed));
+  shrink_live(control, state, missed);
   return find_slot(entries(shard), shard.slots, key);
 }
 
@@ -155,8 +155,15 @@ template <bool kReallocates>
       state.detached.low = 0;
     }
     entry.settle(OperationKind::none);
-    return change_live(control, state,
-                       static_cast<std::int64_t>(size) - (has_old ? static_cast<std::int64_t>(block_size(old)) : 0));
+    const auto old_size = has_old ? static_cast<std::int64_t>(block_size(old)) : 0;
+    const bool has_passed = change_live(control, state, static_cast<std::int64_t>(size) - old_size);
+    if (control.site_limit.is_set == 0) [[likely]] {
+      return has_passed;
+    }
+    if (has_old) {
+      taken_from_site(control, old);
+    }
+    return given_at_site(control, origin, size) || has_passed;
   }
 }
 

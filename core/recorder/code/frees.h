@@ -1,10 +1,18 @@
 #pragma once
 
 #include "core/recorder/code/entry.h"
-#include "core/recorder/code/live_sum.h"
+#include "core/recorder/code/site_limit.h"
 
 /// Blocks that go: by a free, with their pool, or by way of a realloc.
 namespace memsnap::recorder {
+
+// After a block has gone from the books.
+[[gnu::always_inline]] inline void shrink_live(Control& control, ThreadState& state, const BlockEntry& block) {
+  change_live(control, state, -static_cast<std::int64_t>(block_size(block)));
+  if (control.site_limit.is_set != 0) [[unlikely]] {
+    taken_from_site(control, block);
+  }
+}
 
 // Takes a block out of the table, into `state.detached`.
 [[gnu::noinline]] inline void detach(Control& control, ThreadState& state, std::uint64_t key) {
@@ -63,7 +71,7 @@ template <typename LetGo>
   let_go();
   add(freed, values, block_size(block));
   entry.settle(OperationKind::none);
-  shrink_live(control, state, block_size(block));
+  shrink_live(control, state, block);
   return true;
 }
 
@@ -147,7 +155,7 @@ template <typename LetGo>
   entry.settle(OperationKind::settled);
   state.detached.low = 0;
   entry.settle(OperationKind::none);
-  shrink_live(control, state, block_size(block));
+  shrink_live(control, state, block);
 }
 
 // The block that a failed realloc left where it was.

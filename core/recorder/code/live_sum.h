@@ -37,6 +37,7 @@ inline bool share_limit(Limit& limit, std::int64_t sum, std::int64_t threads, bo
     return false;
   }
   __atomic_store_n(&limit.passed, sum, __ATOMIC_RELAXED);
+  __atomic_store_n(&limit.tells, 1, __ATOMIC_RELAXED);
   return true;
 }
 
@@ -92,10 +93,6 @@ inline bool share_limit(Limit& limit, std::int64_t sum, std::int64_t threads, bo
   }
   return control.limit.bytes != 0 && state.gain > __atomic_load_n(&control.limit.rise, __ATOMIC_RELAXED) &&
          look_at_sum(control, true);
-}
-
-[[gnu::always_inline]] inline void shrink_live(Control& control, ThreadState& state, std::uint64_t size) {
-  change_live(control, state, -static_cast<std::int64_t>(size));
 }
 
 }  // namespace memsnap::recorder
