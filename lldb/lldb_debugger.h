@@ -41,7 +41,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   lldb::SBDebugger sb_debugger() const { return debugger_; }
   void set_callback(lldb::SBBreakpointHitCallback callback) { callback_ = callback; }
   /// The plugin's lock, which run_on gives away while the process runs. A command holds it once.
-  void set_lock(std::recursive_mutex& lock) { lock_ = &lock; }
+  void set_lock(std::recursive_timed_mutex& lock) { lock_ = &lock; }
   /// What a handler asked for at a hit.
   void note(AfterHit after) { is_users_stop_ = is_users_stop_ || after == AfterHit::stop; }
   /// Whether this thread is the one that waits in run_on, and handles the process' events.
@@ -133,7 +133,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   LocalMemory local_memory_;
   LocalModules local_modules_;
   std::vector<lldb::SBModule> symbol_modules_;
-  std::recursive_mutex* lock_ = nullptr;
+  std::recursive_timed_mutex* lock_ = nullptr;
   std::atomic<std::thread::id> waiting_thread_;
   bool is_users_stop_ = false;  // a handler asked for a stop since the process was let go
 };

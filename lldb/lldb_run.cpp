@@ -96,23 +96,15 @@ std::vector<Address> LldbDebugger::find_code(const std::string& location) {
   return places;
 }
 
-// On a thread of its own, so that this one can look out for Ctrl-C.
+// On this thread, as it may hold a lock of LLDB's that the events' handling needs (a debug adapter's does). Another one
+// looks out for Ctrl-C meanwhile.
 lldb::SBError LldbDebugger::continue_and_wait() {
-  lldb::SBError outcome;
   auto current = process();
   std::mutex mutex;
   std::condition_variable changed;
   bool is_done = false;
-  std::thread waiting([&] {
-    waiting_thread_ = std::this_thread::get_id();
-    outcome = current.Continue();
-    waiting_thread_ = std::thread::id();
-    const std::scoped_lock lock(mutex);
-    is_done = true;
-    changed.notify_one();
-  });
-  {
-    const CtrlC ctrl_c;
+  const CtrlC ctrl_c;
+  std::thread looking_out([&] {
     bool is_asked = false;
     std::unique_lock lock(mutex);
     while (!changed.wait_for(lock, kPause, [&] { return is_done; })) {
@@ -121,8 +113,16 @@ lldb::SBError LldbDebugger::continue_and_wait() {
         current.SendAsyncInterrupt();
       }
     }
+  });
+  waiting_thread_ = std::this_thread::get_id();
+  auto outcome = current.Continue();
+  waiting_thread_ = std::thread::id();
+  {
+    const std::scoped_lock lock(mutex);
+    is_done = true;
   }
-  waiting.join();
+  changed.notify_one();
+  looking_out.join();
   return outcome;
 }
 

@@ -2,6 +2,7 @@
 
 #include <lldb/API/LLDB.h>
 
+#include <chrono>
 #include <map>
 #include <mutex>
 #include <thread>
@@ -20,9 +21,15 @@ struct Plugin {
   Session session{debugger};
   ScriptCalls scripts{session};
   // Commands come on the thread that reads them, breakpoints on the one that handles events.
-  std::recursive_mutex mutex;
+  std::recursive_timed_mutex mutex;
   // The one that gave the last command.
   std::thread::id command_thread;
+
+  /// The lock for a command of the user's; without it where it cannot be had. A debug adapter gives commands under a
+  /// lock of LLDB's, which the handling of a breakpoint may be waiting for that has this one.
+  std::unique_lock<std::recursive_timed_mutex> lock_for_command() {
+    return std::unique_lock(mutex, std::chrono::milliseconds(500));
+  }
 
   /// Tells the session where the process it knew is gone. Returns whether it was.
   bool notice_process_end() {
@@ -34,6 +41,8 @@ struct Plugin {
     return true;
   }
 };
+
+inline constexpr const char* kIsRunning = "the process is running; interrupt it first";
 
 /// One for each SBDebugger, by its number. Never destroyed: LLDB may call back until the very end.
 std::map<lldb::user_id_t, Plugin*>& plugins();

@@ -83,7 +83,10 @@ constexpr const char* kResuming[] = {"process continue",      "thread continue",
 bool before_resuming(void* baton, const char**) {
   try {
     auto& plugin = *static_cast<Plugin*>(baton);
-    const std::scoped_lock lock(plugin.mutex);
+    const auto lock = plugin.lock_for_command();
+    if (!lock) {
+      return false;
+    }
     plugin.debugger.stop_frame().forget();
     if (plugin.debugger.state() == InferiorState::stopped && !plugin.debugger.process_changed()) {
       plugin.session.on_breakpoints_changed();
@@ -140,7 +143,11 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
     for (auto** word = arguments; word != nullptr && *word != nullptr; ++word) {
       words.emplace_back(*word);
     }
-    const std::scoped_lock lock(plugin_.mutex);
+    const auto lock = plugin_.lock_for_command();
+    if (!lock) {
+      result.SetError(fmt::format("memsnap: {}", kIsRunning).c_str());
+      return;
+    }
     plugin_.command_thread = std::this_thread::get_id();
     plugin_.debugger.stop_frame().forget();
     const bool is_running = plugin_.debugger.state() == InferiorState::running;

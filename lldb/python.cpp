@@ -69,7 +69,10 @@ ScriptAnswer answer(lldb::user_id_t debugger, std::size_t count, const char* con
     return {"failed", "memsnap's plugin is not loaded in this debugger"};
   }
   auto& plugin = *found->second;
-  const std::scoped_lock lock(plugin.mutex);
+  const auto lock = plugin.lock_for_command();
+  if (!lock) {
+    return {"failed", std::string("memsnap: ") + kIsRunning};
+  }
   if (plugin.debugger.state() != InferiorState::running) {
     plugin.notice_process_end();
   }
