@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "tests/end_to_end/front_end.h"
 #include "tests/end_to_end/host.h"
 #include "tests/end_to_end/process.h"
 #include "tests/end_to_end/text.h"
@@ -104,6 +105,13 @@ class Gdb : public Host {
     return words;
   }
   std::string prompt() const override { return "(gdb) "; }
+
+  std::string missing_front_end() const override { return ""; }
+  std::unique_ptr<FrontEnd> front_end() const override {
+    auto words = start();
+    words.insert(words.end(), {"-q", "--interpreter=mi"});
+    return make_machine_interface(words);
+  }
 
  private:
   static std::vector<std::string> start() {

@@ -33,6 +33,8 @@ struct Served {
   std::unique_ptr<Process> server;  ///< none where the debugger starts it
 };
 
+class FrontEnd;
+
 /// A debugger, as a test body sees it: the same words for each, translated here and nowhere else.
 class Host {
  public:
@@ -97,6 +99,10 @@ class Host {
   /// How the debugger is started on a terminal, and its prompt.
   virtual std::vector<std::string> interactive(const std::string& program) const = 0;
   virtual std::string prompt() const = 0;
+
+  /// Why it has no interface for other programs; empty where it has.
+  virtual std::string missing_front_end() const = 0;
+  virtual std::unique_ptr<FrontEnd> front_end() const = 0;
 };
 
 std::unique_ptr<Host> make_gdb();

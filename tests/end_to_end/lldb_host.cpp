@@ -4,6 +4,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "tests/end_to_end/front_end.h"
 #include "tests/end_to_end/host.h"
 #include "tests/end_to_end/process.h"
 #include "tests/end_to_end/temporary.h"
@@ -151,6 +152,11 @@ class Lldb : public Host {
   }
   std::string prompt() const override { return std::string(kPrompt); }
 
+  std::string missing_front_end() const override {
+    return std::filesystem::exists(adapter()) ? "" : adapter() + " is not there";
+  }
+  std::unique_ptr<FrontEnd> front_end() const override { return make_debug_adapter(adapter()); }
+
  private:
   std::vector<std::string> start() const {
     std::vector<std::string> words;
@@ -178,6 +184,11 @@ class Lldb : public Host {
 
   // Beside the debugger itself, as it looks for its own.
   std::string server() const { return folder() / "lldb-server"; }
+
+  std::string adapter() const {
+    const auto today = folder() / "lldb-dap";
+    return std::filesystem::exists(today) ? today : folder() / "lldb-vscode";
+  }
 
   std::string debian_python() const {
     std::error_code failed;

@@ -43,6 +43,9 @@ std::string missing_need(std::string_view need) {
   if (need == "server") {
     return host().missing_server();
   }
+  if (need == "front-end") {
+    return host().missing_front_end();
+  }
   if (need == "python") {
     return host().missing_python();
   }
