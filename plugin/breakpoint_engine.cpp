@@ -364,7 +364,10 @@ void BreakpointEngine::finish(const PendingCall& call, std::uint64_t result, OsT
 }
 
 Origin BreakpointEngine::origin(const PendingCall& call, OsThreadId thread) {
-  const auto domain = entry_points_.is_operator_new(call.traceback) ? recording_.domains.intern("new") : call.domain;
+  const auto& frames = call.traceback.frames;
+  const auto domain = entry_points_.is_operator_new(frames.empty() ? nullptr : &frames.front())
+                          ? recording_.domains.intern("new")
+                          : call.domain;
   const auto [entry, is_new] = threads_.try_emplace(thread);
   if (is_new) {
     entry->second = recording_.threads.intern(to_string(debugger_.thread_label(thread)));

@@ -50,13 +50,10 @@ const std::deque<EntryPoint>& EntryPoints::own(ModuleId id) {
   return own.entry_points;
 }
 
-bool EntryPoints::is_operator_new(const Traceback& traceback) {
-  if (traceback.frames.empty() || traceback.frames.front().pc.module == ModuleId::none) {
-    return false;
-  }
-  const auto caller = traceback.frames.front().pc;
-  return std::ranges::any_of(of(caller.module).operator_new,
-                             [&](const AddressRange& code) { return code.contains(Address{caller.offset - 1}); });
+bool EntryPoints::is_operator_new(const StoredFrame* caller) {
+  return caller != nullptr && caller->pc.module != ModuleId::none &&
+         std::ranges::any_of(of(caller->pc.module).operator_new,
+                             [&](const AddressRange& code) { return code.contains(Address{caller->pc.offset - 1}); });
 }
 
 }  // namespace memsnap

@@ -23,8 +23,8 @@ class EntryPoints {
   OwnAllocators& own_allocators() { return own_allocators_; }
 
   /// Whether this call of malloc was made by the C++ library's `operator new`, which only passes on to it: the block
-  /// belongs to the domain `new`.
-  bool is_operator_new(const Traceback& traceback);
+  /// belongs to the domain `new`. `caller` is the innermost frame, or nullptr.
+  bool is_operator_new(const StoredFrame* caller);
 
  private:
   struct Own {

@@ -97,10 +97,10 @@ class Packer {
   TracebackId stack(TracebackId id) {
     const auto [entry, is_new] = stacks_.try_emplace(id, static_cast<std::uint32_t>(file_.stacks.size()));
     if (is_new) {
-      const auto& traceback = recording_.tracebacks.get(id);
+      const auto traceback = recording_.tracebacks.stored(id);
       auto& stack = file_.stacks.emplace_back(SnapshotFile::Stack{{}, traceback.end, traceback.stopped_at});
-      for (const auto& frame : traceback.frames) {
-        stack.places.push_back(place(frame.pc));
+      for (const auto frame : traceback.frames) {
+        stack.places.push_back(place(recording_.tracebacks.frame(frame).pc));
       }
     }
     return TracebackId{entry->second};

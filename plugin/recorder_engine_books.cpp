@@ -26,6 +26,34 @@ bool is_same(const LoadedModule& left, const LoadedModule& right) {
   return left.id == right.id && left.bias == right.bias;
 }
 
+// The frames of return addresses, of which a few come again and again. For one map of modules.
+class FrameCache {
+ public:
+  FrameCache(const ModuleMap& modules, TracebackTable& tracebacks)
+      : modules_(modules), tracebacks_(tracebacks), known_(kSlots) {}
+
+  FrameId find(std::uint64_t return_address) {
+    auto& known = known_[(return_address ^ return_address >> 12) % kSlots];
+    if (known.address != return_address) {
+      auto pc = modules_.to_pc({return_address - 1});
+      ++pc.offset;
+      known = {return_address, tracebacks_.intern(StoredFrame{FrameKind::native, pc})};
+    }
+    return known.frame;
+  }
+
+ private:
+  struct Known {
+    std::uint64_t address = ~std::uint64_t{0};
+    FrameId frame{};
+  };
+  static constexpr std::size_t kSlots = 4096;
+
+  const ModuleMap& modules_;
+  TracebackTable& tracebacks_;
+  std::vector<Known> known_;
+};
+
 }  // namespace
 
 Result<RecordedBooks> RecorderEngine::read_books() {
@@ -46,16 +74,21 @@ Result<RecordedBooks> RecorderEngine::read_books() {
 }
 
 Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const RecordedBooks& books) {
-  origins_.resize(std::max(origins_.size(), books.origins.size()));
+  if (origins_.size() < books.origins.size()) {
+    recording_.tracebacks.reserve(recording_.tracebacks.size() + books.origins.size() - origins_.size());
+    origins_.resize(books.origins.size());
+  }
   // Threads take numbers in lots: those that are new lie here and there.
   constexpr std::uint32_t kLargestGap = 64;
+  constexpr std::uint32_t kAtATime = 4096;  // memory that is used again costs less than new
   for (std::uint32_t i = 0; i < books.origins.size(); ++i) {
     const auto is_new = [&](std::uint32_t at) { return books.origins[at].number != 0 && !origins_[at].is_known; };
     if (!is_new(i)) {
       continue;
     }
     auto last = i;
-    for (auto next = i + 1; next < books.origins.size() && next - last <= kLargestGap; ++next) {
+    for (auto next = i + 1;
+         next < std::min<std::size_t>(books.origins.size(), i + kAtATime) && next - last <= kLargestGap; ++next) {
       last = is_new(next) ? next : last;
     }
     const auto tracebacks = reader.read_tracebacks(i + 1, last + 1);
@@ -69,26 +102,25 @@ Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const R
 }
 
 void RecorderEngine::enter(const RecordedTracebacks& tracebacks, const RecordedBooks& books) {
-  Traceback traceback;
+  FrameCache cache(modules_, recording_.tracebacks);
+  std::vector<FrameId> frames;
   for (const auto& item : tracebacks.items) {
     auto& known = origins_.at(item.number - 1);
     if (known.is_known) {
       continue;
     }
-    traceback.frames.clear();
-    traceback.end = item.end;
-    traceback.stopped_at = item.stopped_at;
+    frames.clear();
     for (const auto frame : tracebacks.frames_of(item)) {
-      auto pc = modules_.to_pc({frame - 1});
-      ++pc.offset;
-      traceback.frames.push_back({FrameKind::native, pc});
+      frames.push_back(cache.find(frame));
     }
+    const auto* innermost = frames.empty() ? nullptr : &recording_.tracebacks.frame(frames.front());
     const auto domain = books.origins.at(item.number - 1).domain;
     const auto& domains = installation_->domains();
-    const std::string_view name = entry_points_.is_operator_new(traceback) ? "new"
+    const std::string_view name = entry_points_.is_operator_new(innermost) ? "new"
                                   : domain < domains.size()                ? std::string_view(domains[domain])
                                                                            : "malloc";
-    known = {recording_.tracebacks.intern(traceback), recording_.domains.intern(name), true};
+    known = {recording_.tracebacks.intern(StoredTraceback{frames, item.end, item.stopped_at}),
+             recording_.domains.intern(name), true};
   }
 }
 
@@ -129,9 +161,9 @@ Result<void> RecorderEngine::forget_replaced(const ModuleMap& modules) {
     if (!origins_[i].is_known) {
       continue;
     }
-    const auto& frames = recording_.tracebacks.get(origins_[i].traceback).frames;
-    const auto is_through = [&](const StoredFrame& frame) {
-      return std::ranges::find(replaced, frame.pc.module) != replaced.end();
+    const auto frames = recording_.tracebacks.stored(origins_[i].traceback).frames;
+    const auto is_through = [&](FrameId frame) {
+      return std::ranges::find(replaced, recording_.tracebacks.frame(frame).pc.module) != replaced.end();
     };
     if (!std::ranges::any_of(frames, is_through)) {
       continue;
@@ -175,7 +207,9 @@ Snapshot RecorderEngine::snapshot_of(const RecordedBooks& books) {
   snapshot.peak = totals.peak;
   auto& counts = snapshot.counts;
   auto given = ledger_.given(books);
-  for (const auto& live : ledger_.live(books)) {
+  const auto all = ledger_.live(books);
+  counts.reserve(all.size());
+  for (const auto& live : all) {
     const auto known = live.number <= origins_.size() ? origins_[live.number - 1] : Known();
     const auto thread = this->thread(books.origins[live.number - 1].thread, books);
     const auto ever = std::exchange(given[live.number - 1], {});
@@ -189,7 +223,9 @@ Snapshot RecorderEngine::snapshot_of(const RecordedBooks& books) {
   }
   // Several origins of the recorder can be one of the model: a traceback that was entered anew after a module had been
   // replaced, threads that nobody can tell apart.
-  std::ranges::sort(counts, {}, &LiveCount::origin);
+  if (!std::ranges::is_sorted(counts, {}, &LiveCount::origin)) {  // those of one thread are
+    std::ranges::sort(counts, {}, &LiveCount::origin);
+  }
   std::size_t kept = 0;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     if (kept > 0 && counts[kept - 1].origin == counts[i].origin) {

@@ -252,19 +252,18 @@ Result<SnapshotPtr> Session::take(const std::string& name) {
       return std::unexpected(free_to_use.error());
     }
   }
-  const auto current = now();
-  if (!current) {
-    return current;
+  auto snapshot = now();
+  if (!snapshot) {
+    return std::unexpected(snapshot.error());
   }
-  auto snapshot = **current;
-  snapshot.name = name;
+  snapshot->name = name;
   if (engine_) {
     engine_->set_epoch(snapshots_.next_id());
   }
-  return snapshots_.add(std::move(snapshot));
+  return snapshots_.add(std::move(*snapshot));
 }
 
-Result<SnapshotPtr> Session::now() {
+Result<Snapshot> Session::now() {
   const auto engine = this->engine();
   if (!engine) {
     return std::unexpected(engine.error());
@@ -276,15 +275,20 @@ Result<SnapshotPtr> Session::now() {
   snapshot->name = "now";
   snapshot->script_frames = options_.script_frames;
   snapshot->since_start_only = *engine == engine_.get() ? since_start_only_ : core_file_.since_start_only();
-  return std::make_shared<const Snapshot>(std::move(*snapshot));
+  return snapshot;
 }
 
 Result<SnapshotPtr> Session::find_snapshot(std::string_view word) {
-  return word == "now" ? now() : snapshots_.find(word);
+  if (word != "now") {
+    return snapshots_.find(word);
+  }
+  auto snapshot = now();
+  return snapshot ? Result<SnapshotPtr>(std::make_shared<const Snapshot>(std::move(*snapshot)))
+                  : std::unexpected(snapshot.error());
 }
 
 Result<SnapshotPtr> Session::latest_snapshot() {
-  return snapshots_.all().empty() ? now() : Result<SnapshotPtr>(snapshots_.all().back());
+  return snapshots_.all().empty() ? find_snapshot("now") : Result<SnapshotPtr>(snapshots_.all().back());
 }
 
 Result<SnapshotFile> Session::pack(const Snapshot& snapshot, const Snapshot* older) {

@@ -135,7 +135,7 @@ class Session final : public DebuggerEvents {
   Result<void> tell_site_limit(const std::optional<CallSiteLimit>& limit);
   void tell_passed(const PassedLimits& passed);
   std::size_t user_frame(StoppedThread& thread);
-  Result<SnapshotPtr> now();
+  Result<Snapshot> now();
 
   Debugger& debugger_;
   Recording recording_;

@@ -44,7 +44,7 @@ void write_fold(std::string& out, std::size_t frames) {
   }
 }
 
-void write_end(std::string& out, const Traceback& traceback) {
+void write_end(std::string& out, const StoredTraceback& traceback) {
   switch (traceback.end) {
     case TracebackEnd::complete:
       break;

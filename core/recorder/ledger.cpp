@@ -53,6 +53,7 @@ Totals RecordedLedger::totals(const RecordedBooks& books) const {
 
 std::vector<LiveOrigin> RecordedLedger::live(const RecordedBooks& books) const {
   std::vector<LiveOrigin> result;
+  result.reserve(books.origins.size());
   std::uint32_t number = 0;
   for (const auto& live : live_since_clear(books)) {
     ++number;

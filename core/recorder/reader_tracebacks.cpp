@@ -62,7 +62,9 @@ Result<void> RecorderReader::read_frames(RecordedTracebacks& tracebacks,
       parts.push_back({addresses[i], &tracebacks.items[i]});
     }
   }
-  std::ranges::sort(parts, {}, &Part::address);
+  if (!std::ranges::is_sorted(parts, {}, &Part::address)) {
+    std::ranges::sort(parts, {}, &Part::address);
+  }
 
   std::vector<std::byte> piece;
   for (auto part = parts.begin(); part != parts.end();) {

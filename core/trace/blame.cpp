@@ -1,6 +1,7 @@
 #include "core/trace/blame.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace memsnap {
 
@@ -29,24 +30,38 @@ std::optional<std::size_t> Blame::call_site(TracebackId id) {
 
 std::optional<CallSite> Blame::find_call_site(TracebackId id) {
   follow_rules();
-  const auto known = sites_.find(id);
-  return known != sites_.end() ? known->second : sites_.emplace(id, search(id)).first->second;
+  const auto number = static_cast<std::size_t>(id);
+  if (number >= sites_.size()) {
+    sites_.resize(tracebacks_.size());
+  }
+  auto& known = sites_[number];
+  if (!known.is_known) {
+    known = {true, search(id)};
+  }
+  return known.site;
 }
 
 std::strong_ordering Blame::compare(TracebackId a, TracebackId b) {
-  const auto& left = traceback(a);
-  const auto& right = traceback(b);
+  const auto left = traceback(a);
+  const auto right = traceback(b);
   const auto [one, other] = std::ranges::mismatch(left.frames, right.frames);
-  if (one == left.frames.end() || other == right.frames.end() || one->pc.module == other->pc.module ||
-      one->kind != other->kind) {
-    return left <=> right;
+  if (one == left.frames.end() || other == right.frames.end()) {
+    const auto numbers = [](const StoredTraceback& traceback) {
+      return std::tuple(traceback.frames.size(), traceback.end, traceback.stopped_at);
+    };
+    return numbers(left) <=> numbers(right);
   }
-  if (const auto order = source_.frames(one->pc).front().module <=> source_.frames(other->pc).front().module;
+  const auto& first = tracebacks_.frame(*one);
+  const auto& second = tracebacks_.frame(*other);
+  if (first.kind != second.kind || first.pc.module == second.pc.module) {
+    return first <=> second;
+  }
+  if (const auto order = source_.frames(first.pc).front().module <=> source_.frames(second.pc).front().module;
       order != 0) {
     return order;
   }
-  const auto order = one->pc.offset <=> other->pc.offset;
-  return order != 0 ? order : one->pc.module <=> other->pc.module;
+  const auto order = first.pc.offset <=> second.pc.offset;
+  return order != 0 ? order : first.pc.module <=> second.pc.module;
 }
 
 // Stops at the first frame that will do, so that the frames above it need not be symbolized.
@@ -71,15 +86,19 @@ std::optional<CallSite> Blame::search(TracebackId id) {
   return outside_allocator ? outside_allocator : innermost;
 }
 
-const std::vector<JudgedFrame>& Blame::judge(const StoredFrame& stored) {
-  const auto [entry, is_new] = judged_.try_emplace(stored.pc);
-  if (is_new) {
-    for (const auto& frame : source_.frames(stored.pc)) {
+const std::vector<JudgedFrame>& Blame::judge(FrameId id) {
+  const auto number = static_cast<std::size_t>(id);
+  if (number >= judged_.size()) {
+    judged_.resize(tracebacks_.frame_count());
+  }
+  auto& judged = judged_[number];
+  if (judged.empty()) {
+    for (const auto& frame : source_.frames(tracebacks_.frame(id).pc)) {
       const bool hidden = rules_.hides(frame);
-      entry->second.push_back({&frame, hidden, hidden && is_allocator(frame), frames_judged_++});
+      judged.push_back({&frame, hidden, hidden && is_allocator(frame), frames_judged_++});
     }
   }
-  return entry->second;
+  return judged;
 }
 
 void Blame::follow_rules() {

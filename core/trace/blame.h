@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "core/trace/frame.h"
@@ -32,7 +31,7 @@ struct CallSite {
 
 /// The frames of tracebacks under the rules in force: what is hidden, and which one is blamed.
 ///
-/// Lifetime: borrows everything it is given. Caches per Pc and per traceback; the caches follow the rules' version.
+/// Lifetime: borrows everything it is given. Caches per frame and per traceback; the caches follow the rules' version.
 class Blame {
  public:
   Blame(const TracebackTable& tracebacks, FrameSource& source, const HideRules& rules)
@@ -50,21 +49,26 @@ class Blame {
   std::optional<CallSite> find_call_site(TracebackId id);
 
   bool hides(const Frame& frame) const { return rules_.hides(frame); }
-  const Traceback& traceback(TracebackId id) const { return tracebacks_.get(id); }
+  StoredTraceback traceback(TracebackId id) const { return tracebacks_.stored(id); }
   /// An order of tracebacks that is the same in every session: modules by their paths, not by the numbers that a
   /// session gave them.
   std::strong_ordering compare(TracebackId a, TracebackId b);
 
  private:
-  const std::vector<JudgedFrame>& judge(const StoredFrame& stored);
+  struct KnownSite {
+    bool is_known = false;
+    std::optional<CallSite> site;
+  };
+
+  const std::vector<JudgedFrame>& judge(FrameId id);
   std::optional<CallSite> search(TracebackId id);
   void follow_rules();
 
   const TracebackTable& tracebacks_;
   FrameSource& source_;
   const HideRules& rules_;
-  std::unordered_map<Pc, std::vector<JudgedFrame>> judged_;
-  std::unordered_map<TracebackId, std::optional<CallSite>> sites_;
+  std::vector<std::vector<JudgedFrame>> judged_;  // by FrameId; empty where it was not asked yet
+  std::vector<KnownSite> sites_;                  // by TracebackId
   std::uint32_t frames_judged_ = 0;
   std::vector<JudgedFrame> scratch_;  // what judged_frames hands out
   std::uint64_t version_ = 0;

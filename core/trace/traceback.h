@@ -3,7 +3,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -43,21 +43,65 @@ struct Traceback {
 /// A traceback in the session's TracebackTable.
 enum class TracebackId : std::uint32_t {};
 
-/// Every distinct traceback of a session, each stored once and never forgotten.
+/// A frame there.
+enum class FrameId : std::uint32_t {};
+
+/// A Traceback as the table has it. Valid for the table's life.
+struct StoredTraceback {
+  std::span<const FrameId> frames;
+  TracebackEnd end = TracebackEnd::complete;
+  Address stopped_at;
+};
+
+/// Every distinct traceback of a session, and every distinct frame of these, each stored once and never forgotten.
 class TracebackTable {
  public:
+  TracebackTable() = default;
+  TracebackTable(const TracebackTable&) = delete;
+  TracebackTable& operator=(const TracebackTable&) = delete;
+
   /// The id of this traceback, new or known. Amortized one hash of the frames.
   TracebackId intern(const Traceback& traceback);
-  /// `id` must come from this table. The reference stays valid.
-  const Traceback& get(TracebackId id) const { return tracebacks_[static_cast<std::size_t>(id)]; }
-  std::size_t size() const { return tracebacks_.size(); }
+  /// The same, of frames that are in this table.
+  TracebackId intern(const StoredTraceback& traceback);
+  FrameId intern(const StoredFrame& frame);
+  /// Makes room for `count` tracebacks in all.
+  void reserve(std::size_t count);
+
+  /// Ids must come from this table. A frame's reference is good until another one comes.
+  StoredTraceback stored(TracebackId id) const;
+  const StoredFrame& frame(FrameId id) const { return frames_[static_cast<std::size_t>(id)]; }
+  Traceback get(TracebackId id) const;
+
+  std::size_t size() const { return entries_.size(); }
+  std::size_t frame_count() const { return frames_.size(); }
   /// Memory held, in bytes, about right.
   std::size_t memory_bytes() const;
 
  private:
-  std::deque<Traceback> tracebacks_;
-  std::unordered_multimap<std::size_t, TracebackId> ids_;  // by hash of the frames
-  std::size_t frames_stored_ = 0;
+  struct Entry {
+    const FrameId* frames;
+    Address stopped_at;
+    std::uint64_t hash;
+    std::uint32_t count;
+    TracebackEnd end;
+  };
+  struct FrameHash {
+    std::size_t operator()(const StoredFrame& frame) const noexcept;
+  };
+
+  bool is_same(const Entry& entry, const StoredTraceback& traceback) const;
+  const FrameId* store(std::span<const FrameId> frames);
+  void resize_index(std::size_t slots);
+
+  std::vector<StoredFrame> frames_;
+  std::unordered_map<StoredFrame, FrameId, FrameHash> frame_ids_;
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> index_;  // open addressing, by hash: an id + 1, or 0
+  std::vector<std::unique_ptr<FrameId[]>> chunks_;
+  std::span<FrameId> room_;  // at the end of the last one
+  std::size_t stored_ = 0;   // FrameIds in all of them
+  std::vector<FrameId> scratch_;
 };
 
 }  // namespace memsnap
