@@ -7,7 +7,13 @@ import os
 import re
 import sys
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
+
+def _own_path():
+    # __file__ is that of the script which a user's script had GDB source this one from.
+    return os.path.abspath(_own_path.__code__.co_filename)
+
+
+_HERE = os.path.dirname(_own_path())
 
 
 def _load_bridge():
@@ -181,7 +187,7 @@ if __name__ == "__main__":
     try:
         _load_once()
     finally:
-        del _HERE, _has_front_end, _load_bridge, _load_once, _offer_package, _register
+        del _HERE, _has_front_end, _load_bridge, _load_once, _offer_package, _own_path, _register
 else:
     import gdb
 

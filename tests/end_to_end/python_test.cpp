@@ -313,5 +313,21 @@ TEST_CASE("an installed plugin brings its package along", "[python]") {
   CHECK(answers[2].text == (folder.path() / "share/memsnap/python/memsnap/__init__.py").string() + " False\n");
 }
 
+TEST_CASE("a script of the user's loads memsnap", "[python]") {
+  const PythonFile file(fmt::format(R"(command = '{}'
+try:
+    from gdb import execute
+    execute(command)
+except ImportError:
+    def __lldb_init_module(debugger, _):
+        debugger.HandleCommand(command)
+)",
+                                    host().load_plugin()));
+  const auto answers = host().play("", {host().run_script(file.path()), "memsnap list", host().load_plugin()});
+  CHECK(answers.at(0).text.empty());
+  CHECK(answers.at(1).text == "memsnap: no snapshots; 'memsnap take' takes one\n");
+  CHECK_FALSE(answers.at(2).error);
+}
+
 }  // namespace
 }  // namespace memsnap::test
