@@ -66,6 +66,22 @@ class Ids {
   std::vector<Id> ids_;
 };
 
+// What a terminal would take for a command becomes a question mark: names are printed, and a file may come from
+// anywhere.
+std::string printable(std::string_view text) {
+  std::string result(text);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(result[i]);
+    const auto next = i + 1 < result.size() ? static_cast<unsigned char>(result[i + 1]) : 0U;
+    if (byte < 0x20 || byte == 0x7f) {
+      result[i] = '?';
+    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // the same in one character of UTF-8
+      result.replace(i, 2, "?");
+    }
+  }
+  return result;
+}
+
 class Reader {
  public:
   explicit Reader(std::string_view bytes)
@@ -79,6 +95,8 @@ class Reader {
       hold(comments.back().size());
     }
     facts_ = read_comments(comments);
+    facts_.snapshot.name = printable(facts_.snapshot.name);
+    facts_.snapshot.engine = printable(facts_.snapshot.engine);
   }
 
   SnapshotFile read() {
@@ -132,7 +150,7 @@ class Reader {
   std::string copy(std::uint64_t index) {
     const auto text = profile_.text(index);
     hold(text.size());
-    return std::string(text);
+    return printable(text);
   }
 
   // A module may be mapped in several pieces.

@@ -168,6 +168,25 @@ TEST_CASE("Another program's profile of memory is read", "[unit]") {
                                  "<unknown> 30 3 end 0 0\n  \n   :0 +0 /bin/server 8449"});
 }
 
+TEST_CASE("No name of a file is a command to a terminal", "[unit]") {
+  Foreign foreign;
+  foreign.value_type("inuse_objects", "count");
+  foreign.value_type("inuse_space", "bytes");
+  foreign.sample({1}, {1, 10});
+  foreign.location(1, 1, 0x1000, 1, 3);
+  foreign.mapping(1, 0, 0x10000, "/lib/a\x7f.so");
+  foreign.function(1,
+                   "\x1b[2J\nf\xc2\x9b"
+                   "1m",
+                   "/s\r\t\xc3\xa9.c");
+  const auto read = parse_pprof(foreign.file());
+  REQUIRE(message(read) == "none");
+  const auto& frame = read->places.at(0).frames.at(0);
+  CHECK(frame.function == "?[2J?f?1m");
+  CHECK(frame.file == "/s??\xc3\xa9.c");
+  CHECK(frame.module == "/lib/a?.so");
+}
+
 TEST_CASE("Any pair of bytes and blocks will do, and what has none is told", "[unit]") {
   Foreign pair;
   pair.value_type("space", "bytes");

@@ -71,7 +71,7 @@ inline SnapshotFile make_snapshot_file(std::size_t stacks, std::size_t depth = 8
     snapshot.count += live.count;
     snapshot.counts.push_back(live);
   }
-  snapshot.name = "after: a 'name'\n";
+  snapshot.name = "after: a 'name'";
   snapshot.peak = snapshot.size + 7;
   snapshot.engine = "recorder";
   snapshot.frames = 32;
