@@ -181,6 +181,21 @@ TEST_CASE("the user's breakpoints stop inside, and around --continue goes on") {
   CHECK(said.text(over) == "memsnap: there is nothing to go on with; 'memsnap around FUNCTION' begins\n");
 }
 
+TEST_CASE("a call in which the process becomes another program is told as such", "[engines]") {
+  Script script("exec");
+  script.memsnap("start");
+  script.break_at("main");
+  script.run();
+  const Step around = script.memsnap("around become");
+  const Step over = script.memsnap("around --continue");
+  const Transcript said = script.play();
+
+  CHECK(
+      said.text(around).ends_with("memsnap: become entered\n"
+                                  "memsnap: become did not return, the process runs another program now\n"));
+  CHECK(said[over].error);
+}
+
 TEST_CASE("a call that ends while the user runs the program by themselves is not lost") {
   Script script("around");
   script.memsnap("start 10");
