@@ -403,7 +403,7 @@ Result<Standing> Session::run_on() {
   runs_on_ = false;
   if (standing == Standing::gone) {
     on_process_gone();
-  } else {
+  } else if (wanted_) {
     static_cast<void>(notice_process());  // it may have become another program
   }
   return standing;
