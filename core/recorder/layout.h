@@ -158,7 +158,7 @@ inline constexpr std::uint32_t kShardBits = 7;
 inline constexpr std::uint32_t kShards = 1U << kShardBits;  ///< of one space; those of the next follow
 
 /// Whether an origin's blocks are charged to the call site that the user has set a limit to.
-enum class Place : std::uint16_t { unknown, elsewhere, at_site };
+enum class Place : std::uint8_t { unknown, elsewhere, at_site };
 
 /// Where blocks come from: a traceback, a domain, a thread. Written by its thread alone, but for what is said.
 struct OriginRecord {
@@ -166,10 +166,11 @@ struct OriginRecord {
   std::uint64_t
       frames;  ///< uint64_t[frame_count], innermost first: return addresses, tagged in bits 56..63 (0: native)
   std::uint16_t frame_count;
-  std::uint8_t end;          ///< a TracebackEnd
-  std::uint8_t space;        ///< of the domain
-  std::uint16_t domain;      ///< Site::domain
-  Place place;               ///< the debugger's
+  std::uint8_t end;      ///< a TracebackEnd
+  std::uint8_t space;    ///< of the domain
+  std::uint16_t domain;  ///< Site::domain
+  Place place;           ///< the debugger's
+  std::uint8_t unused;
   std::uint32_t thread;      ///< ThreadState::index of the thread
   std::uint32_t next_left;   ///< the next in the list at ThreadState::left_origins, 0 at its end
   std::uint64_t stopped_at;  ///< for TracebackEnd::no_unwind_info, the address
