@@ -89,18 +89,27 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
   auto functions = hookable_functions(known);
   const auto module_range = range_of(module);
   const auto is_there = [&](const Hook& hook) { return !hook.is_own && hook.module_range == module_range; };
-  if (functions.empty() || std::ranges::any_of(hooks_, is_there)) {
+  const auto is_exit = [](const HookableFunction& function) { return function.purpose == HookPurpose::exit; };
+  // A process that was run for the debugger ends with it: breakpoints are as good there.
+  if (debugger_.was_launched()) {
+    std::erase_if(functions, is_exit);
+  }
+  if (std::ranges::any_of(hooks_, is_there)) {
+    // One that was run for an earlier debugger has no hook yet where it ends.
+    std::erase_if(functions, [&](const HookableFunction& function) {
+      const Address entry{function.offset + module.bias};
+      return !is_exit(function) ||
+             std::ranges::any_of(hooks_, [&](const Hook& hook) { return hook.plan.entry == entry; });
+    });
+  }
+  if (functions.empty()) {
     return {};
   }
   const auto file = ElfFile::open(names.path);
   if (!file) {
     return std::unexpected(file.error());
   }
-  // A process that was run for the debugger ends with it: breakpoints are as good there.
-  const bool was_launched = debugger_.was_launched();
-  std::erase_if(functions, [&](const HookableFunction& function) {
-    return (was_launched && function.purpose == HookPurpose::exit) || passes_on(function, known, *file);
-  });
+  std::erase_if(functions, [&](const HookableFunction& function) { return passes_on(function, known, *file); });
   planner_.prepare(module, *file, functions);
   const std::string module_name(base_name(names.path));
   std::vector<Hook> planned;

@@ -27,6 +27,9 @@ class Guard {
   Guard(const Guard&) = delete;
   Guard& operator=(const Guard&) = delete;
 
+  /// It has ended by itself.
+  void release() { pid_ = 0; }
+
  private:
   pid_t pid_;
 };
@@ -209,6 +212,26 @@ TEST_CASE("what a debugger left recording is found by the next one, with all its
     StormBooks(next, address).check(next, base);
     next.debugger.detach();
   }
+}
+
+TEST_CASE("a process that was launched, left and attached to again keeps its books at its end", "[recorder]") {
+  pid_t pid = 0;
+  {
+    Recorded first;
+    first.launch("growing", {"once"});
+    first.run_to("checkpoint");
+    pid = first.debugger.pid();
+    first.debugger.detach();
+  }
+  Guard guard(pid);
+  Recorded next;
+  next.debugger.attach(pid);
+  next.record();
+  const auto before = next.totals();
+  REQUIRE(::kill(pid, SIGUSR1) == 0);
+  next.run_to_end();
+  guard.release();
+  CHECK(next.totals().allocations == before.allocations + 200'000);
 }
 
 TEST_CASE("a debugger that is killed leaves a process behind that works and records", "[recorder]") {
