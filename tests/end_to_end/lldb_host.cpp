@@ -176,7 +176,7 @@ class Lldb : public Host {
 
   // Where the debugger itself is.
   std::filesystem::path folder() const {
-    const Printed found = run_program({"sh", "-c", "command -v " + program_});
+    const Printed found = run_program({"sh", "-c", "command -v \"$1\"", "sh", program_});
     const std::filesystem::path debugger(found.output.substr(0, found.output.find('\n')));
     std::error_code failed;
     return std::filesystem::canonical(debugger, failed).parent_path();
