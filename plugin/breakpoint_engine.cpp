@@ -439,8 +439,24 @@ Result<std::optional<LiveBlock>> BreakpointEngine::find_block(Address address) {
       found = &block;
     }
   }
-  return found == nullptr ? std::optional<LiveBlock>()
-                          : LiveBlock{found->address, found->size, ledger_.origin(found->origin).traceback};
+  return found == nullptr ? std::optional<LiveBlock>() : live_block(*found);
+}
+
+LiveBlock BreakpointEngine::live_block(const Block& block) const {
+  return {block.address, block.size, ledger_.origin(block.origin), block.epoch};
+}
+
+Result<std::vector<LiveBlock>> BreakpointEngine::live_blocks() {
+  std::vector<LiveBlock> blocks;
+  blocks.reserve(ledger_.blocks().size());
+  for (const auto& [key, block] : ledger_.blocks()) {
+    blocks.push_back(live_block(block));
+  }
+  for (const auto& block : ledger_.detached()) {
+    blocks.push_back(live_block(block));
+  }
+  std::ranges::sort(blocks);
+  return blocks;
 }
 
 EngineReport BreakpointEngine::report() {

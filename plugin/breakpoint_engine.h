@@ -35,6 +35,7 @@ class BreakpointEngine final : public Engine {
   Result<Snapshot> now() override;
   Result<Totals> totals() override { return ledger_.totals(); }
   Result<std::optional<LiveBlock>> find_block(Address address) override;
+  Result<std::vector<LiveBlock>> live_blocks() override;
   Result<void> clear() override;
   Result<void> reset_peak() override;
   Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
@@ -74,6 +75,7 @@ class BreakpointEngine final : public Engine {
   void finish(const PendingCall& call, std::uint64_t result, OsThreadId thread);
   void give_back(std::vector<PendingCall>& abandoned);
   Origin origin(const PendingCall& call, OsThreadId thread);
+  LiveBlock live_block(const Block& block) const;
 
   Debugger& debugger_;
   Recording& recording_;

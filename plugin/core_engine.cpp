@@ -76,4 +76,6 @@ Result<std::optional<LiveBlock>> CoreEngine::find_block(Address address) {
   return of_core_file(recorder_.find_block(address));
 }
 
+Result<std::vector<LiveBlock>> CoreEngine::live_blocks() { return of_core_file(recorder_.live_blocks()); }
+
 }  // namespace memsnap

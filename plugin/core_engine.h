@@ -27,6 +27,7 @@ class CoreEngine final : public Engine {
   Result<Snapshot> now() override;
   Result<Totals> totals() override;
   Result<std::optional<LiveBlock>> find_block(Address address) override;
+  Result<std::vector<LiveBlock>> live_blocks() override;
   Result<void> clear() override { return cannot_be_traced(); }
   Result<void> reset_peak() override { return cannot_be_traced(); }
   Result<void> set_limit(std::optional<std::uint64_t>) override { return cannot_be_traced(); }

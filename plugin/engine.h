@@ -38,7 +38,10 @@ struct EngineReport {
 struct LiveBlock {
   Address address;
   std::uint64_t size = 0;  ///< bytes asked for
-  TracebackId traceback{};
+  Origin origin;
+  std::uint32_t epoch = 0;  ///< number of the last snapshot taken before it was born, 0 where there was none
+
+  auto operator<=>(const LiveBlock&) const = default;
 };
 
 /// A call site that the user has set a limit to.
@@ -84,6 +87,10 @@ class Engine {
   virtual Result<Totals> totals() = 0;
   /// The live block that begins at `address`, else the one that `address` lies in.
   virtual Result<std::optional<LiveBlock>> find_block(Address address) = 0;
+  /// All live blocks, ascending by address. Two can have one address, or one can lie in another: a pool's, and what the
+  /// pool had from its allocator before it was known as one. Takes memory and time by the blocks, not by the
+  /// tracebacks.
+  virtual Result<std::vector<LiveBlock>> live_blocks() = 0;
   virtual Result<void> clear() = 0;
   virtual Result<void> reset_peak() = 0;
   /// Stops the program at each allocation that takes what is live from at most `bytes` to more; nullopt: at none.

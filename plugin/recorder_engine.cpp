@@ -300,10 +300,7 @@ Result<std::optional<LiveBlock>> RecorderEngine::find_block(Address address) {
   if (!found) {
     return std::unexpected(found.error());
   }
-  const bool is_known = *found && (*found)->origin <= origins_.size() && origins_[(*found)->origin - 1].is_known;
-  return is_known && !ledger_.forgets(*books, **found)
-             ? std::optional(LiveBlock{(*found)->address, (*found)->size, origins_[(*found)->origin - 1].traceback})
-             : std::nullopt;
+  return *found ? live_block(**found, *books) : std::nullopt;
 }
 
 // The recorder's sum as it is now is the least that the peak can be from here on.

@@ -36,6 +36,7 @@ class RecorderEngine final : public Engine {
   Result<Snapshot> now() override;
   Result<Totals> totals() override;
   Result<std::optional<LiveBlock>> find_block(Address address) override;
+  Result<std::vector<LiveBlock>> live_blocks() override;
   Result<void> clear() override;
   Result<void> reset_peak() override;
   Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
@@ -80,6 +81,7 @@ class RecorderEngine final : public Engine {
   Result<void> forget_replaced(const ModuleMap& modules);
   ThreadId thread(std::uint32_t index, const RecordedBooks& books);
   Snapshot snapshot_of(const RecordedBooks& books);
+  std::optional<LiveBlock> live_block(const RecordedBlock& block, const RecordedBooks& books);
   EngineReport report_of(const RecordedBooks* books) const;
   Result<void> tell_limits();
   Result<void> tell_limit();

@@ -26,6 +26,8 @@ bool is_same(const LoadedModule& left, const LoadedModule& right) {
   return left.id == right.id && left.bias == right.bias;
 }
 
+constexpr std::size_t kBlocksBetweenLooks = 65536;
+
 // The frames of return addresses, of which a few come again and again. For one map of modules.
 class FrameCache {
  public:
@@ -195,6 +197,49 @@ ThreadId RecorderEngine::thread(std::uint32_t index, const RecordedBooks& books)
       recording_.threads.intern(label.number == 0 ? fmt::format("exited thread {}", index) : to_string(label));
   threads_.emplace(index, id);
   return id;
+}
+
+// nullopt for one that the user had forgotten, or of which nothing is known.
+std::optional<LiveBlock> RecorderEngine::live_block(const RecordedBlock& block, const RecordedBooks& books) {
+  if (block.origin == 0 || block.origin > origins_.size() || !origins_[block.origin - 1].is_known ||
+      ledger_.forgets(books, block)) {
+    return std::nullopt;
+  }
+  const auto& known = origins_[block.origin - 1];
+  const auto thread = this->thread(books.origins[block.origin - 1].thread, books);
+  return LiveBlock{block.address, block.size, {known.traceback, known.domain, thread}, block.epoch};
+}
+
+Result<std::vector<LiveBlock>> RecorderEngine::live_blocks() {
+  if (is_gone_) {
+    return fail(Code::no_process, "the process is gone, and with it its blocks");
+  }
+  std::vector<LiveBlock> blocks;
+  const auto books = read_books();
+  if (!books) {
+    return std::unexpected(books.error());
+  }
+  if (!is_installed_) {
+    return blocks;
+  }
+  const auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
+  if (!reader) {
+    return std::unexpected(reader.error());
+  }
+  const auto read = reader->for_each_block([&](const RecordedBlock& block) {
+    if (auto live = live_block(block, *books)) {
+      blocks.push_back(*live);
+    }
+    return blocks.size() % kBlocksBetweenLooks != 0 || !debugger_.interrupted();
+  });
+  if (!read) {
+    return std::unexpected(read.error());
+  }
+  if (debugger_.interrupted()) {
+    return fail(Code::interrupted, "interrupted");
+  }
+  std::ranges::sort(blocks);
+  return blocks;
 }
 
 Snapshot RecorderEngine::snapshot_of(const RecordedBooks& books) {

@@ -73,6 +73,8 @@ class Ledger {
   /// The block that starts at `address`, or nullptr; valid until the next event.
   const Block* find(Address address, Space space = {}) const;
   const auto& blocks() const { return blocks_; }
+  /// Those that are live and detached.
+  const std::vector<Block>& detached() const { return detached_; }
   const Origin& origin(OriginId id) const { return counts_[static_cast<std::size_t>(id)].origin; }
 
   const Totals& totals() const { return totals_; }

@@ -232,7 +232,7 @@ Result<std::string> ScriptCalls::block(const std::string& address) {
   }
   Snapshot alone;
   alone.script_frames = session_.options().script_frames;
-  alone.counts.push_back({.origin = {.traceback = (*found)->traceback}, .size = (*found)->size, .count = 1});
+  alone.counts.push_back({.origin = {.traceback = (*found)->origin.traceback}, .size = (*found)->size, .count = 1});
   return snapshot_json(session_, alone, 0);
 }
 
