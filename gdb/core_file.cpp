@@ -55,9 +55,9 @@ void GdbDebugger::name_files(std::vector<MappedModule>& modules) {
   }
 }
 
-std::vector<AddressRange> GdbDebugger::core_file_mappings() {
+std::vector<MemoryRegion> GdbDebugger::core_file_regions() {
   try {
-    return parse_core_sections(execute("info files"));
+    return parse_core_sections(execute("maintenance info sections"));
   } catch (const py::error_already_set&) {
     return {};
   }

@@ -24,23 +24,33 @@ std::vector<FileMapping> parse_core_mappings(const std::string& shown) {
   return mappings;
 }
 
-std::vector<AddressRange> parse_core_sections(const std::string& shown) {
-  // 0x00007f1c0e0a9000 - 0x00007f1c0e0cf000 is load12
-  std::vector<AddressRange> ranges;
+std::vector<MemoryRegion> parse_core_sections(const std::string& shown) {
+  //  [14]     0x7f1c0e0a9000->0x7f1c0e0cf000 at 0x00023008: load12a ALLOC LOAD READONLY CODE HAS_CONTENTS
+  std::vector<MemoryRegion> regions;
   std::istringstream lines(shown);
   for (std::string line; std::getline(lines, line);) {
-    std::istringstream fields(line);
-    AddressRange range;
-    char dash = 0;
-    std::string is;
+    std::istringstream fields(line.substr(std::min(line.size(), line.find(']') + 1)));
+    MemoryRegion region;
+    std::string arrow(2, '\0');
+    std::string at;
+    std::string offset;
     std::string name;
-    fields >> std::hex >> range.begin.value >> dash >> range.end.value >> is >> name;
-    if (fields && name.starts_with("load")) {
-      ranges.push_back(range);
+    fields >> std::hex >> region.range.begin.value;
+    fields.read(arrow.data(), 2);
+    fields >> region.range.end.value >> at >> offset >> name;
+    if (!fields || arrow != "->" || !name.starts_with("load")) {
+      continue;
     }
+    region.is_readable = true;
+    region.is_writable = true;
+    for (std::string flag; fields >> flag;) {
+      region.is_writable = region.is_writable && flag != "READONLY";
+      region.is_executable = region.is_executable || flag == "CODE";
+    }
+    regions.push_back(std::move(region));
   }
-  std::ranges::sort(ranges);
-  return ranges;
+  std::ranges::sort(regions, {}, &MemoryRegion::range);
+  return regions;
 }
 
 }  // namespace memsnap

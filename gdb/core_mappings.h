@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "plugin/core_modules.h"
+#include "plugin/debugger.h"
 
 namespace memsnap {
 
@@ -11,7 +12,7 @@ namespace memsnap {
 /// lines, and memory that is no file's, are left out.
 std::vector<FileMapping> parse_core_mappings(const std::string& shown);
 
-/// The memory that a core file has, from what `info files` prints of it, ascending.
-std::vector<AddressRange> parse_core_sections(const std::string& shown);
+/// The memory that a core file has, from what `maintenance info sections` prints of it, ascending; without names.
+std::vector<MemoryRegion> parse_core_sections(const std::string& shown);
 
 }  // namespace memsnap

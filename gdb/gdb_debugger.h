@@ -32,7 +32,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   Result<void> watch_modules(bool on) override;
   ThreadLabel thread_label(OsThreadId id) override;
   std::string injection_obstacle() override;
-  std::vector<AddressRange> mappings() override;
+  std::vector<MemoryRegion> regions() override;
   Result<std::int64_t> system_call(const SystemCall& call) override;
   Result<void> write(Address address, std::span<const std::byte> bytes) override;
   std::vector<OsThreadId> threads() override;
@@ -43,6 +43,8 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   Result<void> add_symbols(const std::string& path, Address base) override;
   void forget_symbols() override;
   std::vector<Address> find_code(const std::string& location) override;
+  Result<Address> evaluate(const std::string& expression) override;
+  std::vector<StackFrame> stack(OsThreadId thread, std::size_t limit) override;
   Result<Standing> run_on() override;
   void show_stop() override;
   std::string source_path(const std::string& path) override;
@@ -89,7 +91,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   std::string core_instance();
   std::vector<MappedModule> core_file_modules();
   void name_files(std::vector<MappedModule>& modules);
-  std::vector<AddressRange> core_file_mappings();
+  std::vector<MemoryRegion> core_file_regions();
   std::vector<OsThreadId> core_file_threads();
   std::optional<std::uint64_t> core_file_register(OsThreadId id, Register which);
   static std::uint64_t read_frame_register(const pybind11::object& frame, Register which);

@@ -79,15 +79,11 @@ std::string GdbDebugger::injection_obstacle() {
   return local_injection_obstacle(pid_);
 }
 
-std::vector<AddressRange> GdbDebugger::mappings() {
+std::vector<MemoryRegion> GdbDebugger::regions() {
   if (is_core(inferior())) {
-    return core_file_mappings();
+    return core_file_regions();
   }
-  std::vector<AddressRange> ranges;
-  for (const auto& mapping : local_pid_ != 0 ? local_mappings(pid_) : std::vector<Mapping>()) {
-    ranges.push_back(mapping.range);
-  }
-  return ranges;
+  return local_pid_ != 0 ? local_regions(pid_) : std::vector<MemoryRegion>();
 }
 
 // Threads whose stop GDB has seen. While it handles an event, that is the event's thread, which it has selected: others

@@ -54,16 +54,17 @@ std::vector<MappedModule> LldbDebugger::core_file_modules() {
   return modules;
 }
 
-std::vector<AddressRange> LldbDebugger::core_file_mappings() {
-  std::vector<AddressRange> ranges;
+std::vector<MemoryRegion> LldbDebugger::core_file_regions() {
+  std::vector<MemoryRegion> result;
   auto regions = process().GetMemoryRegions();
   for (std::uint32_t i = 0; i < regions.GetSize(); ++i) {
     lldb::SBMemoryRegionInfo region;
     if (regions.GetMemoryRegionAtIndex(i, region) && region.IsReadable()) {
-      ranges.push_back({{region.GetRegionBase()}, {region.GetRegionEnd()}});
+      result.push_back(
+          {{{region.GetRegionBase()}, {region.GetRegionEnd()}}, true, region.IsWritable(), region.IsExecutable(), {}});
     }
   }
-  return ranges;
+  return result;
 }
 
 }  // namespace memsnap

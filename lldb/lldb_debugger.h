@@ -58,7 +58,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   Result<void> watch_modules(bool on) override;
   ThreadLabel thread_label(OsThreadId id) override;
   std::string injection_obstacle() override;
-  std::vector<AddressRange> mappings() override;
+  std::vector<MemoryRegion> regions() override;
   Result<std::int64_t> system_call(const SystemCall& call) override;
   Result<void> write(Address address, std::span<const std::byte> bytes) override;
   std::vector<OsThreadId> threads() override;
@@ -69,6 +69,8 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   Result<void> add_symbols(const std::string& path, Address base) override;
   void forget_symbols() override;
   std::vector<Address> find_code(const std::string& location) override;
+  Result<Address> evaluate(const std::string& expression) override;
+  std::vector<StackFrame> stack(OsThreadId thread, std::size_t limit) override;
   Result<Standing> run_on() override;
   void show_stop() override;
   std::string source_path(const std::string& path) override;
@@ -104,7 +106,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   bool shows_core_file();
   std::string core_instance();
   std::vector<MappedModule> core_file_modules();
-  std::vector<AddressRange> core_file_mappings();
+  std::vector<MemoryRegion> core_file_regions();
   pid_t local_pid();
   bool write_below_breakpoints(Address address, std::span<const std::byte> bytes);
   std::vector<Address> breakpoint_locations(AddressRange range, bool with_ours);

@@ -28,15 +28,8 @@ std::string LldbDebugger::injection_obstacle() {
                   : "the process does not run on this machine, or cannot be looked at here";
 }
 
-std::vector<AddressRange> LldbDebugger::mappings() {
-  if (is_core(target())) {
-    return core_file_mappings();
-  }
-  std::vector<AddressRange> ranges;
-  for (const auto& mapping : local_mappings(local_pid())) {
-    ranges.push_back(mapping.range);
-  }
-  return ranges;
+std::vector<MemoryRegion> LldbDebugger::regions() {
+  return is_core(target()) ? core_file_regions() : local_regions(local_pid());
 }
 
 Result<std::int64_t> LldbDebugger::system_call(const SystemCall& call) {

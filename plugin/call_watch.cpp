@@ -311,7 +311,7 @@ std::optional<CallWatch::Landing> CallWatch::jump_landing(StoppedThread& thread)
 
 // A coroutine of the same thread has a stack of its own, which says nothing of what became of this one.
 bool CallWatch::is_same_stack(Address one, Address other) {
-  const auto ranges = debugger_.mappings();
+  const auto ranges = mapped_ranges(debugger_);
   return std::ranges::any_of(ranges,
                              [&](const AddressRange& range) { return range.contains(one) && range.contains(other); });
 }

@@ -21,4 +21,12 @@ ModuleMap map_modules(Debugger& debugger, ModuleTable& names) {
   return ModuleMap(std::move(loaded));
 }
 
+std::vector<AddressRange> mapped_ranges(Debugger& debugger) {
+  std::vector<AddressRange> ranges;
+  for (const auto& region : debugger.regions()) {
+    ranges.push_back(region.range);
+  }
+  return ranges;
+}
+
 }  // namespace memsnap

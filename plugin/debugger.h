@@ -36,6 +36,23 @@ struct MappedModule {
   std::vector<AddressRange> segments;
 };
 
+/// A stretch of the inferior's memory.
+struct MemoryRegion {
+  AddressRange range;
+  bool is_readable = false;
+  bool is_writable = false;
+  bool is_executable = false;
+  std::string name;  ///< as the kernel calls it: a file's path, `[heap]`; empty where it has none. Core files tell none
+
+  bool operator==(const MemoryRegion&) const = default;
+};
+
+/// A physical frame of a stopped thread.
+struct StackFrame {
+  Address pc;  ///< run-time: a return address, but for the innermost frame
+  Address sp;  ///< rsp in that frame; what it has on the stack lies from there up to the next outer frame's
+};
+
 /// What a process that was let go stands for.
 enum class Standing : std::uint8_t {
   gone,     ///< it has ended
@@ -116,8 +133,8 @@ class Debugger {
   /// Why code cannot be put into the process: one line for people. Empty where it can.
   virtual std::string injection_obstacle() = 0;
 
-  /// Every range that is mapped now, ascending; neighbours are not joined.
-  virtual std::vector<AddressRange> mappings() = 0;
+  /// All that is mapped now, ascending; neighbours are not joined. Of a core file: what it has.
+  virtual std::vector<MemoryRegion> regions() = 0;
 
   /// One bare system call of one stopped thread, which then is as it was; the others do not run for it. A call that
   /// failed is no error: it gives the negative number of its error, as the kernel does. Errors: Code::unsupported,
@@ -153,6 +170,12 @@ class Debugger {
   /// Empty where there is nothing of that name now.
   virtual std::vector<Address> find_code(const std::string& location) = 0;
 
+  /// The address that the user means by an expression of the debugger's, in the frame that is selected: what a pointer
+  /// or a number says, and where anything else lies. Errors: Code::debugger with the debugger's own words.
+  virtual Result<Address> evaluate(const std::string& expression) = 0;
+  /// The debugger's own walk of a stopped thread, innermost first, at most `limit`.
+  virtual std::vector<StackFrame> stack(OsThreadId thread, std::size_t limit) = 0;
+
   /// Lets the stopped process go on, and waits until it stands again or is gone. Handlers are called meanwhile, and
   /// the user may give commands from breakpoints of theirs. Ctrl-C stops the process. What is the user's to see is
   /// shown; a stop of memsnap's alone is not, unless a handler asked for it with AfterHit::stop. Errors: Code::debugger
@@ -175,6 +198,9 @@ class Debugger {
 
 /// The modules mapped now. Those that are new get a number in `names`.
 ModuleMap map_modules(Debugger& debugger, ModuleTable& names);
+
+/// Where the regions are.
+std::vector<AddressRange> mapped_ranges(Debugger& debugger);
 
 /// What becomes of a program that hit a breakpoint of memsnap's.
 enum class AfterHit : std::uint8_t {

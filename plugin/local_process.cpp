@@ -97,6 +97,15 @@ std::vector<Mapping> local_mappings(pid_t pid) {
   return mappings;
 }
 
+std::vector<MemoryRegion> local_regions(pid_t pid) {
+  std::vector<MemoryRegion> regions;
+  for (auto& mapping : local_mappings(pid)) {
+    regions.push_back({mapping.range, mapping.is_readable(), mapping.is_writable(), mapping.is_executable(),
+                       std::move(mapping.path)});
+  }
+  return regions;
+}
+
 std::size_t LocalMemory::read(Address address, std::span<std::byte> into) {
   if (pid_ <= 0 || into.empty()) {
     return 0;

@@ -20,12 +20,15 @@ struct Mapping {
   std::string inode;  ///< "0" where it is no file's
   std::string path;   ///< also `[vdso]` and the like; empty for memory without a name
 
+  bool is_readable() const { return permissions.contains('r'); }
   bool is_writable() const { return permissions.contains('w'); }
   bool is_executable() const { return permissions.contains('x'); }
 };
 
 /// All that is mapped in a process on this machine, ascending; empty where it cannot be looked at.
 std::vector<Mapping> local_mappings(pid_t pid);
+/// The same as Debugger::regions has it.
+std::vector<MemoryRegion> local_regions(pid_t pid);
 
 /// Reads and writes the memory of a process on this machine directly, which is many times cheaper than through a
 /// debugger. Gives 0 bytes where the kernel does not allow it; the caller then asks the debugger.

@@ -32,7 +32,7 @@ bool is_control(const std::byte* bytes) {
 
 Result<Address> find_control(Debugger& debugger) {
   static_assert(kHead <= kStep);
-  const auto ranges = debugger.mappings();
+  const auto ranges = mapped_ranges(debugger);
   std::uint64_t all = 0;
   for (const auto& range : ranges) {
     all += range.end - range.begin;
@@ -69,7 +69,7 @@ std::optional<Address> find_stopped_control(Debugger& debugger) {
   }
   constexpr std::size_t kTold = 256;  // no other code begins so
   std::array<std::byte, kTold> begin{};
-  for (const auto& mapping : debugger.mappings()) {
+  for (const auto& mapping : mapped_ranges(debugger)) {
     Address control;
     const bool is_it = mapping.end - mapping.begin >= image->bytes.size() &&
                        debugger.memory().read(mapping.begin, begin) == kTold &&

@@ -147,7 +147,7 @@ Result<NearArea*> HookPlanner::area_for(AddressRange code) {
   if (known != areas_.end()) {
     return &*known;
   }
-  const auto mapped = debugger_.mappings();
+  const auto mapped = mapped_ranges(debugger_);
   const auto gap = find_gap(mapped, within, kAreaSize);
   if (!gap) {
     return fail(Code::unsupported, "no free memory is near enough to its code");

@@ -247,13 +247,7 @@ ThreadLabel PtraceDebugger::thread_label(OsThreadId id) {
   return found == tracees_.end() ? ThreadLabel() : ThreadLabel{found->second.number, local_thread_name(pid_, id)};
 }
 
-std::vector<AddressRange> PtraceDebugger::mappings() {
-  std::vector<AddressRange> ranges;
-  for (const auto& mapping : local_mappings(pid_)) {
-    ranges.push_back(mapping.range);
-  }
-  return ranges;
-}
+std::vector<MemoryRegion> PtraceDebugger::regions() { return local_regions(pid_); }
 
 std::vector<OsThreadId> PtraceDebugger::threads() {
   std::vector<OsThreadId> all;

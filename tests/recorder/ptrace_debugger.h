@@ -102,7 +102,9 @@ class PtraceDebugger final : public Debugger {
   Result<void> watch_modules(bool on) override;
   ThreadLabel thread_label(OsThreadId id) override;
   std::string injection_obstacle() override { return local_injection_obstacle(pid_); }
-  std::vector<AddressRange> mappings() override;
+  std::vector<MemoryRegion> regions() override;
+  Result<Address> evaluate(const std::string&) override { return fail(Code::unsupported, "no expressions"); }
+  std::vector<StackFrame> stack(OsThreadId, std::size_t) override { return {}; }
   Result<std::int64_t> system_call(const SystemCall& call) override;
   Result<void> write(Address address, std::span<const std::byte> bytes) override;
   std::vector<OsThreadId> threads() override;

@@ -101,16 +101,19 @@ TEST_CASE("GDB's mappings of a core file are read, whatever stands around them",
 }
 
 TEST_CASE("GDB's list of a core file's memory is read, without what it shows of the files", "[unit]") {
-  CHECK(parse_core_sections("Symbols from \"/tmp/crash\".\n"
-                            "Local core dump file:\n"
-                            "\t`/tmp/core', file type elf64-x86-64.\n"
-                            "\t0x00007fcb46cda000 - 0x00007fcb46cde000 is load16\n"
-                            "\t0x0000563b134bf000 - 0x0000563b134c0000 is load1a\n"
-                            "Local exec file:\n"
-                            "\tEntry point: 0x563b134c0090\n"
-                            "\t0x0000563b134bf318 - 0x0000563b134bf334 is .interp\n"
-                            "\t0x00007fcb46b0b350 - 0x00007fcb46b0b370 is .note in /lib/libc.so.6\n") ==
-        std::vector<AddressRange>{{{0x563b134bf000}, {0x563b134c0000}}, {{0x7fcb46cda000}, {0x7fcb46cde000}}});
+  const std::vector<MemoryRegion> wanted = {
+      {{{0x563b134bf000}, {0x563b134c0000}}, true, false, true, ""},
+      {{{0x563b134c0000}, {0x563b134c2000}}, true, false, false, ""},
+      {{{0x7fcb46cda000}, {0x7fcb46cde000}}, true, true, false, ""},
+  };
+  CHECK(parse_core_sections(
+            "Exec file: `/tmp/crash', file type elf64-x86-64.\n"
+            " [0]      0x563b134bf318->0x563b134bf334 at 0x00000318: .interp ALLOC LOAD READONLY DATA HAS_CONTENTS\n"
+            "Core file: `/tmp/core', file type elf64-x86-64.\n"
+            " [0]      0x00000000->0x000025b8 at 0x00000388: note0 READONLY HAS_CONTENTS\n"
+            " [15]     0x7fcb46cda000->0x7fcb46cde000 at 0x000023f8: load16 ALLOC LOAD HAS_CONTENTS\n"
+            " [16]     0x563b134bf000->0x563b134c0000 at 0x000243f8: load1a ALLOC LOAD READONLY CODE HAS_CONTENTS\n"
+            " [17]     0x563b134c0000->0x563b134c2000 at 0x000253f8: load1b ALLOC READONLY\n") == wanted);
 }
 
 }  // namespace

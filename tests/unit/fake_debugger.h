@@ -48,7 +48,13 @@ class FakeDebugger final : public Debugger {
   }
   ThreadLabel thread_label(OsThreadId id) override { return labels[id]; }
   std::string injection_obstacle() override { return obstacle; }
-  std::vector<AddressRange> mappings() override { return ranges; }
+  std::vector<MemoryRegion> regions() override {
+    auto all = own_regions;
+    for (const auto& range : ranges) {
+      all.push_back({range, true, true, false, {}});
+    }
+    return all;
+  }
   Result<std::int64_t> system_call(const SystemCall&) override { return fail(Code::debugger, "no thread"); }
   Result<void> write(Address address, std::span<const std::byte> data) override {
     if (!bytes.has(address.value, data.size())) {
@@ -86,6 +92,12 @@ class FakeDebugger final : public Debugger {
   }
   void forget_symbols() override { symbols.clear(); }
   std::vector<Address> find_code(const std::string& location) override { return code[location]; }
+  Result<Address> evaluate(const std::string& expression) override {
+    const auto found = values.find(expression);
+    return found == values.end() ? Result<Address>(fail(Code::debugger, "no symbol \"" + expression + "\""))
+                                 : found->second;
+  }
+  std::vector<StackFrame> stack(OsThreadId thread, std::size_t) override { return stacks[thread]; }
   Result<Standing> run_on() override {
     if (runs.empty()) {
       return fail(Code::debugger, "nothing more runs here");
@@ -130,8 +142,11 @@ class FakeDebugger final : public Debugger {
   std::string watch_error;                 ///< why modules cannot be watched
   bool watching = false;
   std::map<OsThreadId, ThreadLabel> labels;
-  std::string obstacle;              ///< why nothing can be put into the process
-  std::vector<AddressRange> ranges;  ///< what is mapped, ascending
+  std::string obstacle;                   ///< why nothing can be put into the process
+  std::vector<MemoryRegion> own_regions;  ///< what is mapped, ascending
+  std::vector<AddressRange> ranges;       ///< and what else is, readable and writable
+  std::map<std::string, Address> values;  ///< what expressions mean
+  std::map<OsThreadId, std::vector<StackFrame>> stacks;
   std::vector<AddressRange> writes;  ///< in the order they came
   std::map<OsThreadId, Registers> registers;
   std::map<OsThreadId, Address> thread_pointers;
