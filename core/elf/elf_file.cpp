@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <span>
 #include <system_error>
@@ -106,7 +107,10 @@ std::optional<std::uint64_t> dynamic_entry(Elf* elf, std::int64_t tag) {
   return value;
 }
 
-void visit_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header,
+constexpr std::array kFunctions = {STT_FUNC, STT_GNU_IFUNC};
+constexpr std::array kVariables = {STT_OBJECT};
+
+void visit_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header, std::span<const int> types,
                    const std::function<void(const ElfSymbol&)>& visit) {
   auto* data = elf_getdata(section, nullptr);
   if (data == nullptr || header.sh_entsize != sizeof(Elf64_Sym)) {
@@ -118,8 +122,8 @@ void visit_symbols(Elf* elf, Elf_Scn* section, const GElf_Shdr& header,
     if (gelf_getsym(data, i, &symbol) == nullptr) {
       continue;
     }
-    const auto type = GELF_ST_TYPE(symbol.st_info);
-    if ((type != STT_FUNC && type != STT_GNU_IFUNC) || symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS) {
+    const bool is_wanted = std::ranges::find(types, static_cast<int>(GELF_ST_TYPE(symbol.st_info))) != types.end();
+    if (!is_wanted || symbol.st_shndx == SHN_UNDEF || symbol.st_shndx == SHN_ABS) {
       continue;
     }
     const char* text = elf_strptr(elf, header.sh_link, symbol.st_name);
@@ -142,6 +146,17 @@ void for_each_section(Elf* elf, Visit visit) {
     if (gelf_getshdr(section, &header) != nullptr) {
       visit(section, header);
     }
+  }
+}
+
+// .symtab first and then .dynsym.
+void visit_symbol_tables(Elf* elf, std::span<const int> types, const std::function<void(const ElfSymbol&)>& visit) {
+  for (const auto wanted : {SHT_SYMTAB, SHT_DYNSYM}) {
+    for_each_section(elf, [&](Elf_Scn* section, const GElf_Shdr& header) {
+      if (header.sh_type == static_cast<GElf_Word>(wanted)) {
+        visit_symbols(elf, section, header, types, visit);
+      }
+    });
   }
 }
 
@@ -270,13 +285,11 @@ std::vector<AddressRange> ElfFile::code() const {
 }
 
 void ElfFile::for_each_function(const std::function<void(const ElfSymbol&)>& visit) const {
-  for (const auto wanted : {SHT_SYMTAB, SHT_DYNSYM}) {
-    for_each_section(handle(), [&](Elf_Scn* section, const GElf_Shdr& header) {
-      if (header.sh_type == static_cast<GElf_Word>(wanted)) {
-        visit_symbols(handle(), section, header, visit);
-      }
-    });
-  }
+  visit_symbol_tables(handle(), kFunctions, visit);
+}
+
+void ElfFile::for_each_variable(const std::function<void(const ElfSymbol&)>& visit) const {
+  visit_symbol_tables(handle(), kVariables, visit);
 }
 
 }  // namespace memsnap

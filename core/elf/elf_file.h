@@ -16,7 +16,7 @@ struct Elf;
 
 namespace memsnap {
 
-/// A function symbol of an ELF file. Addresses as the file counts (Pc::offset).
+/// A function's or a variable's symbol of an ELF file. Addresses as the file counts (Pc::offset).
 struct ElfSymbol {
   std::string name;  ///< as in the file: mangled, without a version suffix
   std::uint64_t value = 0;
@@ -64,6 +64,9 @@ class ElfFile {
   /// Calls `visit` for each defined function symbol (STT_FUNC, STT_GNU_IFUNC as is_ifunc is not told), .symtab first
   /// and then .dynsym. Malformed entries are skipped.
   void for_each_function(const std::function<void(const ElfSymbol&)>& visit) const;
+
+  /// The same for each defined variable (STT_OBJECT): in memory from the start on, so none of a thread's own.
+  void for_each_variable(const std::function<void(const ElfSymbol&)>& visit) const;
 
   /// The libelf handle, for libdw; lives as long as this object.
   Elf* handle() const;

@@ -16,13 +16,18 @@ auto rank(const ElfSymbol& symbol) {
 
 }  // namespace
 
-SymbolIndex::SymbolIndex(std::span<const ElfFile* const> files) {
+SymbolIndex::SymbolIndex(std::span<const ElfFile* const> files, SymbolKind kind) {
   std::vector<AddressRange> code;
   for (const auto* file : files) {
     if (code.empty()) {
       code = file->code();
     }
-    file->for_each_function([&](const ElfSymbol& symbol) { symbols_.push_back(symbol); });
+    const auto add = [&](const ElfSymbol& symbol) { symbols_.push_back(symbol); };
+    if (kind == SymbolKind::functions) {
+      file->for_each_function(add);
+    } else {
+      file->for_each_variable(add);
+    }
   }
   // The best one last, so that it covers the others.
   std::ranges::sort(symbols_, [](const ElfSymbol& left, const ElfSymbol& right) {
@@ -52,7 +57,7 @@ std::optional<SymbolIndex::Found> SymbolIndex::find(std::uint64_t address) const
   if (index == nullptr) {
     return std::nullopt;
   }
-  return Found{symbols_[*index].name, symbols_[*index].value};
+  return Found{symbols_[*index].name, symbols_[*index].value, symbols_[*index].size};
 }
 
 }  // namespace memsnap

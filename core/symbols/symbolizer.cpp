@@ -21,12 +21,7 @@ class Symbolizer::ModuleSymbols {
     if (auto debug = has_own ? fail(Code::not_found, {}) : find_debug_file(module, file_.get(), directories)) {
       debug_ = std::make_unique<ElfFile>(std::move(debug->file));
     }
-    std::vector<const ElfFile*> files;
-    for (const auto* file : {file_.get(), debug_.get()}) {
-      if (file != nullptr) {
-        files.push_back(file);
-      }
-    }
+    const auto files = this->files();
     symbols_ = SymbolIndex(files);
     if (!files.empty()) {
       if (auto scopes = DwarfScopes::open(*files.back())) {
@@ -38,6 +33,14 @@ class Symbolizer::ModuleSymbols {
   std::vector<AddressRange> inlined_code(std::uint64_t address,
                                          const std::function<bool(const std::string&)>& is_wanted) {
     return scopes_ ? scopes_->inlined_code(address, is_wanted) : std::vector<AddressRange>();
+  }
+
+  std::optional<Variable> variable(std::uint64_t address) {
+    if (!variables_) {
+      variables_.emplace(files(), SymbolKind::variables);
+    }
+    const auto found = variables_->find(address);
+    return found ? std::optional(Variable{demangle(found->name), address - found->begin}) : std::nullopt;
   }
 
   std::vector<Frame> frames(std::uint64_t offset) {
@@ -70,11 +73,19 @@ class Symbolizer::ModuleSymbols {
   }
 
  private:
+  // Those that there are.
+  std::vector<const ElfFile*> files() const {
+    std::vector<const ElfFile*> files{file_.get(), debug_.get()};
+    std::erase(files, nullptr);
+    return files;
+  }
+
   std::string path_;
   std::unique_ptr<ElfFile> file_;
   std::unique_ptr<ElfFile> debug_;
   SymbolIndex symbols_;
-  std::unique_ptr<DwarfScopes> scopes_;  // reads one of the files
+  std::optional<SymbolIndex> variables_;  // once they are asked for
+  std::unique_ptr<DwarfScopes> scopes_;   // reads one of the files
 };
 
 Symbolizer::Symbolizer(const ModuleTable& modules) : modules_(modules), directories_{"/usr/lib/debug"} {}
@@ -94,6 +105,10 @@ std::vector<AddressRange> Symbolizer::inlined_code(const Pc& pc,
                                                    const std::function<bool(const std::string&)>& is_wanted) {
   return pc.module == ModuleId::none ? std::vector<AddressRange>()
                                      : symbols(pc.module).inlined_code(pc.offset, is_wanted);
+}
+
+std::optional<Symbolizer::Variable> Symbolizer::variable(const Pc& address) {
+  return address.module == ModuleId::none ? std::nullopt : symbols(address.module).variable(address.offset);
 }
 
 const std::vector<Frame>* Symbolizer::known_frames(const Pc& pc) const {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -28,6 +29,13 @@ class Symbolizer final : public FrameSource {
   /// The code of the innermost inlined call at the instruction at `pc` (no return address) that is of a function that
   /// `is_wanted`, by its name; as the module's file counts. Empty where there is none.
   std::vector<AddressRange> inlined_code(const Pc& pc, const std::function<bool(const std::string&)>& is_wanted);
+
+  /// The variable that an address (no return address) is in or at, by the symbols of its module's files.
+  struct Variable {
+    std::string name;          ///< demangled
+    std::uint64_t offset = 0;  ///< of the address in it, in bytes
+  };
+  std::optional<Variable> variable(const Pc& address);
 
   /// What it has said of this Pc, or was told; nullptr where there is nothing yet. As valid as frames().
   const std::vector<Frame>* known_frames(const Pc& pc) const;
