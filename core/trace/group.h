@@ -47,6 +47,7 @@ class GroupTable {
   /// The group called `label`: a domain, a thread, what has no frames.
   std::size_t of_label(std::string label);
 
+  const Group& get(std::size_t index) const { return groups_[index]; }
   /// All groups by index; the table is empty after that.
   std::vector<Group> take_groups() { return std::move(groups_); }
 

@@ -5,6 +5,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "core/trace/filter_set.h"
+
 namespace memsnap {
 namespace {
 
@@ -57,59 +59,6 @@ bool changed_more(const Charge& a, const Charge& b, Blame& blame) {
   const auto order = rank(a) <=> rank(b);
   return order != 0 ? order > 0 : blame.compare(a.traceback, b.traceback) > 0;
 }
-
-// The filters of a grouping. What one says of a frame is remembered, as a stack's frames come again and again.
-class FilterSet {
- public:
-  FilterSet(std::span<const Filter> filters, Blame& blame) : filters_(filters), blame_(blame), known_(filters.size()) {
-    unknown_.file = "<unknown>";
-  }
-
-  bool passes(TracebackId id) {
-    bool asked_for = true;
-    bool included = false;
-    for (std::size_t i = 0; i < filters_.size(); ++i) {
-      const bool matches = filters_[i].all_frames ? any_matches(i, id) : site_matches(i, id);
-      if (filters_[i].inclusive) {
-        asked_for = false;
-        included = included || matches;
-      } else if (matches) {
-        return false;
-      }
-    }
-    return asked_for || included;
-  }
-
- private:
-  enum class Match : std::uint8_t { unknown, no, yes };
-
-  bool site_matches(std::size_t filter, TracebackId id) {
-    const auto site = blame_.find_call_site(id);
-    return site ? frame_matches(filter, site->judged) : filters_[filter].matches(unknown_);
-  }
-  bool any_matches(std::size_t filter, TracebackId id) {
-    const auto frames = blame_.judged_frames(id);
-    return frames.empty()
-               ? filters_[filter].matches(unknown_)
-               : std::ranges::any_of(frames, [&](const JudgedFrame& judged) { return frame_matches(filter, judged); });
-  }
-  bool frame_matches(std::size_t filter, const JudgedFrame& judged) {
-    auto& known = known_[filter];
-    if (judged.number >= known.size()) {
-      known.resize(judged.number + std::size_t{1}, Match::unknown);
-    }
-    auto& match = known[judged.number];
-    if (match == Match::unknown) {
-      match = filters_[filter].matches(*judged.frame) ? Match::yes : Match::no;
-    }
-    return match == Match::yes;
-  }
-
-  std::span<const Filter> filters_;
-  Blame& blame_;
-  std::vector<std::vector<Match>> known_;  // by filter and JudgedFrame::number
-  Frame unknown_;                          // what tracemalloc puts where it has no frames
-};
 
 class Ranker {
  public:
