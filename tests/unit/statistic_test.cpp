@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "core/trace/row_blocks.h"
 #include "tests/catch.h"
 #include "tests/unit/fake_frames.h"
 
@@ -286,6 +287,45 @@ TEST_CASE("Keys are the words of the command language", "[unit]") {
   CHECK_FALSE(parse_key("lineo"));
   CHECK_FALSE(parse_key(""));
   CHECK(to_string(Key::filename) == "filename");
+}
+
+TEST_CASE("a row's blocks are those that make its numbers, whatever the key", "[unit]") {
+  Fixture fixture;
+  auto& stacks = fixture.stacks;
+  const auto snapshot = snapshot_of({
+      live(stacks.traceback({fixture.make, fixture.recurse, fixture.recurse, fixture.main}), 100, 2),
+      live(stacks.traceback({fixture.make_too, fixture.main}), 70, 1, DomainId{1}, ThreadId{1}),
+      live(stacks.traceback({fixture.header, fixture.make_too, fixture.main}), 30, 3, DomainId{1}, ThreadId{2}),
+      live(stacks.traceback({fixture.start}), 7, 1, {}, ThreadId{2}),
+      live(stacks.traceback({}), 5, 1),
+  });
+  const bool is_filtered = GENERATE(false, true);
+  if (is_filtered) {
+    fixture.filters = {Filter{.inclusive = false, .pattern = "*b.cpp"},
+                       Filter{.inclusive = false, .pattern = "*a.cpp", .line = 8}};
+  }
+  const bool cumulative = GENERATE(false, true);
+  for (const auto key :
+       {Key::lineno, Key::filename, Key::function, Key::traceback, Key::module, Key::domain, Key::thread}) {
+    if (cumulative && !can_cumulate(key)) {
+      continue;
+    }
+    const auto grouping = fixture.by(key, cumulative);
+    for (const auto& statistic : fixture.stats(snapshot, key, cumulative)) {
+      RowBlocks row(grouping, statistic.group, fixture.blame);
+      std::uint64_t size = 0;
+      std::uint64_t count = 0;
+      for (const auto& each : snapshot.counts) {
+        if (row.has(each.origin)) {
+          size += each.size;
+          count += each.count;
+        }
+      }
+      CAPTURE(to_string(key), statistic.group.file, statistic.group.label);
+      CHECK(size == statistic.size);
+      CHECK(count == statistic.count);
+    }
+  }
 }
 
 }  // namespace
