@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <exception>
 #include <string>
 
 #include "gdb/gdb_debugger.h"
@@ -21,6 +22,35 @@ bool is_number(const py::module_& gdb, const py::handle& type) {
   const auto code = type.attr("code");
   return std::ranges::any_of(kCodes, [&](const char* name) { return code.equal(gdb.attr(name)); });
 }
+
+// Lets GDB walk on beyond main for a while, as it does not by itself.
+class WholeStack {
+ public:
+  explicit WholeStack(const py::module_& gdb) : gdb_(gdb), was_on_(gdb.attr("parameter")(kName).cast<bool>()) {
+    set(true);
+  }
+  WholeStack(const WholeStack&) = delete;
+  WholeStack& operator=(const WholeStack&) = delete;
+  ~WholeStack() {
+    try {
+      set(was_on_);
+    } catch (const std::exception&) {
+      // It stays on: more frames in `backtrace`, and no harm.
+    }
+  }
+
+ private:
+  static constexpr const char* kName = "backtrace past-main";
+
+  void set(bool on) {
+    if (!was_on_) {
+      gdb_.attr("execute")(std::string("set ") + kName + (on ? " on" : " off"), false, true);
+    }
+  }
+
+  const py::module_& gdb_;
+  bool was_on_;
+};
 
 }  // namespace
 
@@ -55,6 +85,7 @@ std::vector<StackFrame> GdbDebugger::stack(OsThreadId id, std::size_t limit) {
       return frames;
     }
     const Selection selection(gdb_);
+    const WholeStack whole(gdb_);
     thread.attr("switch")();
     const auto inlined = gdb_.attr("INLINE_FRAME");
     py::object frame = gdb_.attr("newest_frame")();
