@@ -431,12 +431,14 @@ Result<Snapshot> BreakpointEngine::now() {
   return snapshot;
 }
 
-Result<std::optional<LiveBlock>> BreakpointEngine::find_block(Address address) {
+Result<std::optional<LiveBlock>> BreakpointEngine::find_block(Address address, std::uint64_t slack) {
   const auto* found = ledger_.find(address);
-  for (auto entry = ledger_.blocks().begin(); found == nullptr && entry != ledger_.blocks().end(); ++entry) {
-    const auto& block = entry->second;
-    if (block.address <= address && address - block.address < block.size) {
-      found = &block;
+  if (found == nullptr) {
+    for (const auto& [key, block] : ledger_.blocks()) {
+      if (block.address <= address && address - block.address < block.size + slack &&
+          (found == nullptr || found->address < block.address)) {
+        found = &block;
+      }
     }
   }
   return found == nullptr ? std::optional<LiveBlock>() : live_block(*found);

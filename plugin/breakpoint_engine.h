@@ -34,7 +34,7 @@ class BreakpointEngine final : public Engine {
   bool has_entry_points() const override { return !sites_.empty(); }
   Result<Snapshot> now() override;
   Result<Totals> totals() override { return ledger_.totals(); }
-  Result<std::optional<LiveBlock>> find_block(Address address) override;
+  Result<std::optional<LiveBlock>> find_block(Address address, std::uint64_t slack) override;
   Result<std::vector<LiveBlock>> live_blocks() override;
   Result<void> clear() override;
   Result<void> reset_peak() override;

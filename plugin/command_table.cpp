@@ -77,6 +77,13 @@ Completions complete_export(Session& session, Words words) {
   return words.size() == 1 || words.size() == 2 ? snapshot_completions(session) : Completions();
 }
 
+Completions complete_blocks(Session& session, Words words) {
+  if (!words.empty() && words.back() == "--since") {
+    return snapshot_completions(session);
+  }
+  return {"--since", "--type", "--limit", "--json"};
+}
+
 Completions complete_json(Session&, Words) { return {"--json"}; }
 Completions complete_traceback(Session&, Words) { return {"--all", "--json"}; }
 
@@ -122,6 +129,15 @@ constexpr std::array kCommands = {
     Command{"traceback", "[RANK] [--all] [--json]", "Print the largest traceback behind a row of the last table.",
             "RANK is the row's number, by default 1. --all shows the hidden frames too.\n", commands::traceback,
             complete_traceback},
+    Command{"block", "EXPR [--all] [--json]", "Show what is known of the block that an address is in.",
+            "EXPR is any expression of the debugger: a pointer, an object, a register, an address. Pointers into a\n"
+            "block count. Of an address that is in no block: what it is instead. --all shows the library frames.\n",
+            commands::block, complete_traceback},
+    Command{"blocks", "[RANK] [--since SNAP] [--type T] [--limit N] [--json]", "List live blocks by address.",
+            "RANK is the number of a row of the last table: the blocks behind it that are live now. Without it, all.\n"
+            "--since: those that were born after the snapshot SNAP. --type: those of a type, T is a glob on its name.\n"
+            "--limit 0 lists all.\n",
+            commands::blocks, complete_blocks},
     Command{
         "around", "FUNCTION [KEY] [--repeat N] [--limit N] [--cumulative] [--all] [--json] | --continue",
         "Show what one call of a function changes, or what each of several does.",

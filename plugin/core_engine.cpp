@@ -72,8 +72,8 @@ Result<Snapshot> CoreEngine::now() { return of_core_file(recorder_.now()); }
 
 Result<Totals> CoreEngine::totals() { return of_core_file(recorder_.totals()); }
 
-Result<std::optional<LiveBlock>> CoreEngine::find_block(Address address) {
-  return of_core_file(recorder_.find_block(address));
+Result<std::optional<LiveBlock>> CoreEngine::find_block(Address address, std::uint64_t slack) {
+  return of_core_file(recorder_.find_block(address, slack));
 }
 
 Result<std::vector<LiveBlock>> CoreEngine::live_blocks() { return of_core_file(recorder_.live_blocks()); }

@@ -26,7 +26,7 @@ class CoreEngine final : public Engine {
   void stop(bool) override {}
   Result<Snapshot> now() override;
   Result<Totals> totals() override;
-  Result<std::optional<LiveBlock>> find_block(Address address) override;
+  Result<std::optional<LiveBlock>> find_block(Address address, std::uint64_t slack) override;
   Result<std::vector<LiveBlock>> live_blocks() override;
   Result<void> clear() override { return cannot_be_traced(); }
   Result<void> reset_peak() override { return cannot_be_traced(); }

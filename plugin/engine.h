@@ -85,8 +85,9 @@ class Engine {
   /// What is live now; `id` and `name` are the caller's.
   virtual Result<Snapshot> now() = 0;
   virtual Result<Totals> totals() = 0;
-  /// The live block that begins at `address`, else the one that `address` lies in.
-  virtual Result<std::optional<LiveBlock>> find_block(Address address) = 0;
+  /// The live block that begins at `address`, else the one that `address` lies in, of several the one that begins last.
+  /// Blocks are taken for `slack` bytes longer than they are.
+  virtual Result<std::optional<LiveBlock>> find_block(Address address, std::uint64_t slack) = 0;
   /// All live blocks, ascending by address. Two can have one address, or one can lie in another: a pool's, and what the
   /// pool had from its allocator before it was known as one. Takes memory and time by the blocks, not by the
   /// tracebacks.

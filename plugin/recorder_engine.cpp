@@ -284,7 +284,7 @@ Result<Totals> RecorderEngine::totals() {
   return books ? Result<Totals>(ledger_.totals(*books)) : std::unexpected(books.error());
 }
 
-Result<std::optional<LiveBlock>> RecorderEngine::find_block(Address address) {
+Result<std::optional<LiveBlock>> RecorderEngine::find_block(Address address, std::uint64_t slack) {
   if (is_gone_) {
     return fail(Code::no_process, "the process is gone, and with it its blocks");
   }
@@ -296,7 +296,7 @@ Result<std::optional<LiveBlock>> RecorderEngine::find_block(Address address) {
     return std::nullopt;
   }
   const auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
-  const auto found = reader ? reader->find_block(address) : std::unexpected(reader.error());
+  const auto found = reader ? reader->find_block(address, slack) : std::unexpected(reader.error());
   if (!found) {
     return std::unexpected(found.error());
   }

@@ -35,7 +35,7 @@ class RecorderEngine final : public Engine {
   void stop(bool process_is_gone) override;
   Result<Snapshot> now() override;
   Result<Totals> totals() override;
-  Result<std::optional<LiveBlock>> find_block(Address address) override;
+  Result<std::optional<LiveBlock>> find_block(Address address, std::uint64_t slack) override;
   Result<std::vector<LiveBlock>> live_blocks() override;
   Result<void> clear() override;
   Result<void> reset_peak() override;

@@ -19,6 +19,7 @@
 #include "plugin/debugger.h"
 #include "plugin/engine.h"
 #include "plugin/entry_points.h"
+#include "plugin/places.h"
 #include "plugin/recorder_engine.h"
 #include "plugin/recording.h"
 #include "plugin/snapshot_store.h"
@@ -115,6 +116,8 @@ class Session final : public DebuggerEvents {
   HideRules& hide_rules() { return hide_rules_; }
   std::vector<Filter>& filters() { return filters_; }
   Blame& blame() { return blame_; }
+  /// What addresses are, at this stop. While a process or a core file can be read.
+  Places places() { return {debugger_, recording_.modules, symbolizer_}; }
   SourceReader& sources() { return sources_; }
   Debugger& debugger() { return debugger_; }
   std::optional<Table>& last_table() { return last_table_; }

@@ -47,8 +47,9 @@ class RecorderReader {
   /// first that a pool of the user's own has cut from it.
   Result<void> for_each_block(const std::function<bool(const RecordedBlock&)>& visit) const;
 
-  /// The live block that begins at `address`, else the one that `address` lies in. Looks through all blocks.
-  Result<std::optional<RecordedBlock>> find_block(Address address) const;
+  /// The live block that begins at `address`, else the one that `address` lies in, of several the one that begins last.
+  /// Blocks are taken for `slack` bytes longer than they are. Looks through all blocks.
+  Result<std::optional<RecordedBlock>> find_block(Address address, std::uint64_t slack = 0) const;
 
  private:
   // What is needed of a layout::ThreadState.

@@ -106,13 +106,13 @@ Result<bool> RecorderReader::visit_shard(const layout::Shard& shard, std::uint8_
   return true;
 }
 
-Result<std::optional<RecordedBlock>> RecorderReader::find_block(Address address) const {
+Result<std::optional<RecordedBlock>> RecorderReader::find_block(Address address, std::uint64_t slack) const {
   std::optional<RecordedBlock> found;
   const auto done = for_each_block([&](const RecordedBlock& block) {
     const bool is_exact = block.address == address;
     // Where a free was missed, an old block may lie around a new one.
-    const bool is_inside =
-        block.address <= address && address - block.address < block.size && (!found || found->address < block.address);
+    const bool is_inside = block.address <= address && address - block.address < block.size + slack &&
+                           (!found || found->address < block.address);
     if (is_exact || is_inside) {
       found = block;
     }

@@ -18,6 +18,8 @@ Result<std::string> around(Session& session, Words words);
 Result<std::string> limit(Session& session, Words words);
 Result<std::string> check(Session& session, Words words);
 Result<std::string> traceback(Session& session, Words words);
+Result<std::string> block(Session& session, Words words);
+Result<std::string> blocks(Session& session, Words words);
 Result<std::string> filter(Session& session, Words words);
 Result<std::string> hide(Session& session, Words words);
 Result<std::string> allocator(Session& session, Words words);

@@ -21,6 +21,10 @@ SourceLines source_lines(Session& session);
 /// it is the latest.
 Result<std::pair<SnapshotPtr, SnapshotPtr>> two_snapshots(Session& session, const std::vector<std::string>& words);
 
+/// The row of the last table that a word names by its number, from 1 on. Code::not_found where there is no such row, or
+/// no table yet; Code::usage where it is no number.
+Result<std::size_t> parse_rank(Session& session, const std::string& word);
+
 /// Prints a table and keeps it as the last one.
 std::string show_table(Session& session, Table table, const TableOptions& options);
 

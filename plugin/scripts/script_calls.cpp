@@ -223,7 +223,7 @@ Result<std::string> ScriptCalls::block(const std::string& address) {
     return fail(Code::usage, fmt::format("'{}' is no address", address));
   }
   const auto engine = session_.engine();
-  const auto found = engine ? (*engine)->find_block({*wanted}) : std::unexpected(engine.error());
+  const auto found = engine ? (*engine)->find_block({*wanted}, 0) : std::unexpected(engine.error());
   if (!found) {
     return is_nothing_traced(found.error().code) ? Result<std::string>("null") : std::unexpected(found.error());
   }

@@ -805,6 +805,8 @@ TEST_CASE("help lists the commands, and explains each", "[unit]") {
         "memsnap stats       Rank what is live in a snapshot by where it was allocated.\n"
         "memsnap diff        Rank what changed between two snapshots.\n"
         "memsnap traceback   Print the largest traceback behind a row of the last table.\n"
+        "memsnap block       Show what is known of the block that an address is in.\n"
+        "memsnap blocks      List live blocks by address.\n"
         "memsnap around      Show what one call of a function changes, or what each of several does.\n"
         "memsnap filter      Choose which blocks tables show, by the file they come from.\n"
         "memsnap hide        Choose which frames are never a call site.\n"
@@ -835,7 +837,7 @@ TEST_CASE("a wrong command name is an error that names the commands", "[unit]") 
   Plugin memsnap;
   const std::string commands =
       " is no command; commands are start, stop, status, clear, reset-peak, take, list, delete, stats, diff, "
-      "traceback, around, filter, hide, allocator, limit, check, save, load, export, help";
+      "traceback, block, blocks, around, filter, hide, allocator, limit, check, save, load, export, help";
   CHECK(memsnap("snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("help snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("sta") == "memsnap: 'sta'" + commands);

@@ -1,0 +1,130 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/formats/size.h"
+#include "core/trace/row_blocks.h"
+#include "plugin/arguments.h"
+#include "plugin/commands/block_details.h"
+#include "plugin/commands/commands.h"
+#include "plugin/commands/table.h"
+
+namespace memsnap::commands {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Which blocks the user wants to see.
+struct Wish {
+  std::optional<std::size_t> rank;  // in the last table
+  SnapshotPtr since;                // born after it; may be null
+};
+
+// What the list is of, for people: `blocks, born since 'before', behind #1 main.c:8`.
+std::string title(Session& session, const Wish& wish) {
+  std::string text = "now, blocks";
+  if (wish.rank) {
+    text += fmt::format(" behind #{} {}", *wish.rank, row_names(*session.last_table())[*wish.rank - 1]);
+  }
+  if (wish.since) {
+    text += fmt::format(", born since {}", wish.since->name);
+  }
+  return text + ", by address";
+}
+
+Result<std::vector<LiveBlock>> find(Session& session, Engine& engine, const Wish& wish) {
+  auto blocks = engine.live_blocks();
+  if (!blocks) {
+    return blocks;
+  }
+  if (wish.since) {
+    std::erase_if(*blocks, [&](const LiveBlock& block) { return block.epoch < wish.since->id; });
+  }
+  if (wish.rank) {
+    const auto& table = *session.last_table();
+    Progress progress(session.debugger(), "reading symbols");
+    const auto grouping = grouping_of(session, table.key, table.cumulative, progress);
+    RowBlocks row(grouping, table.rows[*wish.rank - 1].group, session.blame());
+    std::erase_if(*blocks, [&](const LiveBlock& block) { return !row.has(block.origin); });
+  }
+  return blocks;
+}
+
+std::string line(Session& session, const LiveBlock& block) {
+  auto text = fmt::format("{:#x}: size={}", block.address.value, format_size(block.size));
+  if (const auto since = since_name(session, block); !since.empty()) {
+    text += fmt::format(", since={}", since);
+  }
+  return text + "\n";
+}
+
+Json to_json(Session& session, const std::vector<LiveBlock>& blocks, std::size_t shown, std::uint64_t size) {
+  auto rows = Json::array();
+  for (std::size_t i = 0; i < shown; ++i) {
+    rows.push_back(block_json(session, blocks[i], std::nullopt));
+  }
+  return {{"snapshot", "now"},
+          {"rows", std::move(rows)},
+          {"total", {{"size", size}, {"count", blocks.size()}}},
+          {"rows_total", blocks.size()}};
+}
+
+}  // namespace
+
+Result<std::string> blocks(Session& session, Words words) {
+  Arguments arguments("blocks");
+  arguments.allow_words(1);
+  std::string since;
+  std::uint32_t limit = 10;
+  bool json = false;
+  arguments.value("--since", since);
+  arguments.value("--limit", limit);
+  arguments.flag("--json", json);
+  if (auto parsed = arguments.parse(words); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  const auto engine = session.engine();
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  Wish wish;
+  if (!arguments.words().empty()) {
+    const auto rank = parse_rank(session, arguments.words().front());
+    if (!rank) {
+      return std::unexpected(rank.error());
+    }
+    wish.rank = *rank;
+  }
+  if (!since.empty()) {
+    const auto snapshot = session.snapshots().find(since);
+    if (!snapshot) {
+      return std::unexpected(snapshot.error());
+    }
+    wish.since = *snapshot;
+  }
+  const auto found = find(session, **engine, wish);
+  if (!found) {
+    return std::unexpected(found.error());
+  }
+  std::uint64_t size = 0;
+  for (const auto& block : *found) {
+    size += block.size;
+  }
+  const auto shown = limit == 0 ? found->size() : std::min<std::size_t>(limit, found->size());
+  if (json) {
+    return to_line(to_json(session, *found, shown, size));
+  }
+  auto text = title(session, wish) + "\n";
+  for (std::size_t i = 0; i < shown; ++i) {
+    text += line(session, (*found)[i]);
+  }
+  if (const auto more = found->size() - shown; more != 0) {
+    text += fmt::format("... and {} more block{}\n", more, more == 1 ? "" : "s");
+  }
+  return text + fmt::format("Total: size={}, count={}\n", format_size(size), found->size());
+}
+
+}  // namespace memsnap::commands

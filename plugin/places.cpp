@@ -1,0 +1,192 @@
+#include "plugin/places.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <iterator>
+
+namespace memsnap {
+namespace {
+
+constexpr std::uint64_t kRedZone = 128;              // below rsp, and in use. Source: System V AMD64 psABI, 3.2.2
+constexpr std::uint64_t kMostThreadLocal = 0x10000;  // below the thread pointer, as far as we look
+constexpr std::uint64_t kControlBlock = 0x1000;      // from the thread pointer on: more than any C library has there
+constexpr std::size_t kMostFrames = 512;
+
+std::string with_offset(const std::string& name, std::uint64_t offset) {
+  return offset == 0 ? fmt::format("'{}'", name) : fmt::format("'{}'+{}", name, offset);
+}
+
+std::string in_module(const std::string& module) { return fmt::format(" in {}", base_name(module)); }
+
+}  // namespace
+
+Places::Places(Debugger& debugger, ModuleTable& names, Symbolizer& symbols)
+    : debugger_(debugger),
+      names_(names),
+      symbols_(symbols),
+      modules_(map_modules(debugger, names)),
+      regions_(debugger.regions()) {
+  for (const auto id : debugger.threads()) {
+    if (const auto sp = debugger.read_register(id, Register::rsp)) {
+      threads_.push_back({id, {*sp}, {}, std::nullopt});
+    }
+  }
+  for (auto& thread : threads_) {
+    const auto pointer = debugger.thread_pointer(thread.id);
+    thread.pointer = pointer ? *pointer : find_thread_pointer(thread.id);
+  }
+}
+
+// Where a debugger does not know it: the C library's data of a thread begins with its own address, and has the thread's
+// number. It lies at the upper end of a thread's stack, the first thread's in a small region of its own.
+Address Places::find_thread_pointer(OsThreadId thread) {
+  constexpr std::uint64_t kLooked = 0x10000;
+  for (const auto& region : regions_) {
+    const bool is_named = !region.name.empty() && region.name != "[stack]";
+    if (region.is_writable && !is_named && modules_.find(region.range.begin) == nullptr) {
+      const auto size = region.range.end - region.range.begin;
+      const auto begin = size > kLooked ? region.range.end - kLooked : region.range.begin;
+      if (const auto found = control_block_in({begin, region.range.end}, thread)) {
+        return *found;
+      }
+    }
+  }
+  return {};
+}
+
+std::optional<Address> Places::control_block_in(AddressRange range, OsThreadId thread) {
+  // Offsets in glibc's struct pthread: header.tcb, header.self, tid. They have not changed since it has them.
+  constexpr std::uint64_t kSelf = 0x10;
+  constexpr std::uint64_t kTid = 0x2d0;
+  constexpr std::uint64_t kAligned = 16;
+  std::vector<std::byte> bytes(range.end - range.begin);
+  bytes.resize(debugger_.memory().read(range.begin, bytes));
+  const auto word = [&](std::uint64_t at) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, bytes.data() + at, sizeof value);
+    return value;
+  };
+  for (std::uint64_t at = 0; at + kTid + sizeof(std::uint64_t) <= bytes.size(); at += kAligned) {
+    const auto address = range.begin.value + at;
+    if (word(at) == address && word(at + kSelf) == address &&
+        static_cast<std::uint32_t>(word(at + kTid)) == static_cast<std::uint32_t>(thread)) {
+      return Address{address};
+    }
+  }
+  return std::nullopt;
+}
+
+const MemoryRegion* Places::region(Address address) const {
+  const auto after = std::ranges::upper_bound(regions_, address, {}, [](const auto& each) { return each.range.begin; });
+  return after != regions_.begin() && std::prev(after)->range.contains(address) ? &*std::prev(after) : nullptr;
+}
+
+std::string Places::label(OsThreadId thread) { return to_string(debugger_.thread_label(thread)); }
+
+// The frame whose part of the stack it is: from its stack pointer up to its caller's.
+Place Places::in_stack(Thread& thread, Address address) {
+  Place place{.kind = PlaceKind::stack, .thread = thread.id};
+  if (!thread.frames) {
+    thread.frames = debugger_.stack(thread.id, kMostFrames);
+  }
+  const auto& frames = *thread.frames;
+  const auto outer = std::ranges::find_if(frames, [&](const StackFrame& frame) { return frame.sp > address; });
+  if (outer != frames.end()) {
+    const bool is_innermost = outer == frames.begin() || outer == frames.begin() + 1;
+    const auto pc = outer == frames.begin() ? outer->pc : std::prev(outer)->pc;
+    // What is looked up is taken for a return address.
+    const auto& known = symbols_.frames(modules_.to_pc(is_innermost ? pc + 1 : pc));
+    place.name = known.back().function;
+  }
+  place.text = place.name.empty() ? fmt::format("stack of {}", label(thread.id))
+                                  : fmt::format("stack of {}, frame {}", label(thread.id), place.name);
+  return place;
+}
+
+std::optional<Place> Places::in_thread(Address address, const MemoryRegion& region) {
+  for (auto& thread : threads_) {
+    const auto tp = thread.pointer;
+    if (tp && region.range.contains(tp) && address < tp + kControlBlock && tp < address + kMostThreadLocal &&
+        !(region.range.contains(thread.sp) && address < outermost(thread))) {
+      return Place{.kind = PlaceKind::thread_local_,
+                   .thread = thread.id,
+                   .text = fmt::format("thread-local data of {}", label(thread.id))};
+    }
+    if (region.range.contains(thread.sp)) {
+      if (address + kRedZone >= thread.sp) {
+        return in_stack(thread, address);
+      }
+      return Place{.kind = PlaceKind::below_stack,
+                   .thread = thread.id,
+                   .text = fmt::format("unused stack of {}", label(thread.id))};
+    }
+  }
+  return std::nullopt;
+}
+
+Address Places::outermost(Thread& thread) {
+  if (!thread.frames) {
+    thread.frames = debugger_.stack(thread.id, kMostFrames);
+  }
+  return thread.frames->empty() ? thread.sp : thread.frames->back().sp;
+}
+
+Place Places::in_module(const LoadedModule& module, Address address, bool is_code) {
+  Place place;
+  place.module = names_.get(module.id).path;
+  const auto pc = modules_.to_pc(address);
+  if (is_code) {
+    const auto& frame = symbols_.frames({pc.module, pc.offset + 1}).back();
+    place.kind = PlaceKind::code;
+    place.name = frame.function;
+    place.offset = frame.function.empty() ? 0 : frame.function_offset - 1;
+    place.text = place.name.empty() ? "code" + memsnap::in_module(place.module)
+                                    : fmt::format("code of {}{}", with_offset(place.name, place.offset),
+                                                  memsnap::in_module(place.module));
+    return place;
+  }
+  const auto* region = this->region(address);
+  const bool is_constant = region == nullptr || !region->is_writable;
+  place.kind = is_constant ? PlaceKind::constant : PlaceKind::variable;
+  if (const auto variable = symbols_.variable(pc)) {
+    place.name = variable->name;
+    place.offset = variable->offset;
+  }
+  const auto* what = is_constant ? "constant" : "global";
+  place.text = place.name.empty() ? (is_constant ? "constants" : "variables") + memsnap::in_module(place.module)
+                                  : fmt::format("{} {}{}", what, with_offset(place.name, place.offset),
+                                                memsnap::in_module(place.module));
+  return place;
+}
+
+Place Places::find(Address address) {
+  const auto* region = this->region(address);
+  if (const auto* module = modules_.find(address)) {
+    return in_module(*module, address, region != nullptr ? region->is_executable : is_code(*module, address));
+  }
+  if (region == nullptr) {
+    return {.kind = PlaceKind::unmapped, .text = "not mapped"};
+  }
+  if (auto place = in_thread(address, *region)) {
+    return *place;
+  }
+  if (region->name == "[heap]") {
+    return {.kind = PlaceKind::heap, .text = "heap, and no live block"};
+  }
+  const auto* what = !region->is_readable ? "reserved memory" : "mapped memory";
+  return {.kind = PlaceKind::other,
+          .text = region->name.empty() ? fmt::format("{}, and no block", what)
+                                       : fmt::format("{} of {}, and no block", what, base_name(region->name))};
+}
+
+// By its file, where a core file does not have the region.
+bool Places::is_code(const LoadedModule& module, Address address) {
+  const auto pc = modules_.to_pc(address);
+  const auto& frame = symbols_.frames({module.id, pc.offset + 1}).back();
+  return !frame.function.empty();
+}
+
+}  // namespace memsnap

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/module.h"
+#include "core/symbols/symbolizer.h"
+#include "plugin/debugger.h"
+
+namespace memsnap {
+
+/// What an address that is in no block belongs to.
+enum class PlaceKind : std::uint8_t {
+  unmapped,
+  stack,          ///< of a thread, from its stack pointer on
+  below_stack,    ///< of a thread, what its stack may grow into
+  thread_local_,  ///< a thread's own variables, or the C library's data of it
+  variable,       ///< a module's: global, or static
+  code,
+  constant,  ///< a module's, that cannot be written
+  heap,      ///< the allocator's own, or a block that is not live
+  other,     ///< mapped by the program, or the system
+};
+
+/// Where an address is.
+struct Place {
+  PlaceKind kind = PlaceKind::unmapped;
+  OsThreadId thread{};       ///< of a stack, or of thread-local data
+  std::string name{};        ///< of a variable or function (of a stack: whose frame it is); may be empty
+  std::string module{};      ///< whole path; of variables, code and constants
+  std::uint64_t offset = 0;  ///< of the address in what `name` is, in bytes; not of a frame
+  std::string text{};        ///< for people: `stack of thread 1 (main), frame fill(int)`; `global 'table'+16 in server`
+};
+
+/// Tells what addresses are, at one stop.
+class Places {
+ public:
+  /// Borrows everything for its life. For a process that can be read.
+  Places(Debugger& debugger, ModuleTable& names, Symbolizer& symbols);
+
+  Place find(Address address);
+
+  /// The region that an address is in, or nullptr.
+  const MemoryRegion* region(Address address) const;
+  const std::vector<MemoryRegion>& regions() const { return regions_; }
+  const ModuleMap& modules() const { return modules_; }
+
+ private:
+  struct Thread {
+    OsThreadId id{};
+    Address sp;
+    Address pointer;                                // where its own data is, 0 where that is not known
+    std::optional<std::vector<StackFrame>> frames;  // once they are asked for
+  };
+
+  Place in_stack(Thread& thread, Address address);
+  Place in_module(const LoadedModule& module, Address address, bool is_code);
+  bool is_code(const LoadedModule& module, Address address);
+  Address outermost(Thread& thread);
+  Address find_thread_pointer(OsThreadId thread);
+  std::optional<Address> control_block_in(AddressRange range, OsThreadId thread);
+  std::string label(OsThreadId thread);
+  std::optional<Place> in_thread(Address address, const MemoryRegion& region);
+
+  Debugger& debugger_;
+  ModuleTable& names_;
+  Symbolizer& symbols_;
+  ModuleMap modules_;
+  std::vector<MemoryRegion> regions_;  // ascending
+  std::vector<Thread> threads_;
+};
+
+}  // namespace memsnap
