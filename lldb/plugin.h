@@ -42,8 +42,6 @@ struct Plugin {
   }
 };
 
-inline constexpr const char* kIsRunning = "the process is running; interrupt it first";
-
 /// One for each SBDebugger, by its number. Never destroyed: LLDB may call back until the very end.
 std::map<lldb::user_id_t, Plugin*>& plugins();
 

@@ -145,7 +145,7 @@ class CommandAdapter final : public lldb::SBCommandPluginInterface {
     }
     const auto lock = plugin_.lock_for_command();
     if (!lock) {
-      result.SetError(fmt::format("memsnap: {}", kIsRunning).c_str());
+      result.SetError(fmt::format("memsnap: {}", process_is_running().error().message).c_str());
       return;
     }
     plugin_.command_thread = std::this_thread::get_id();

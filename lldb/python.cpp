@@ -71,7 +71,7 @@ ScriptAnswer answer(lldb::user_id_t debugger, std::size_t count, const char* con
   auto& plugin = *found->second;
   const auto lock = plugin.lock_for_command();
   if (!lock) {
-    return {"failed", std::string("memsnap: ") + kIsRunning};
+    return {"failed", "memsnap: " + process_is_running().error().message};
   }
   if (plugin.debugger.state() != InferiorState::running) {
     plugin.notice_process_end();

@@ -9,6 +9,10 @@ std::string to_string(const ThreadLabel& label) {
                             : fmt::format("thread {} ({})", label.number, label.name);
 }
 
+std::unexpected<Error> process_is_running() {
+  return fail(Code::running, "the process is running; interrupt it first");
+}
+
 ModuleMap map_modules(Debugger& debugger, ModuleTable& names) {
   std::vector<LoadedModule> loaded;
   for (auto& mapped : debugger.modules()) {

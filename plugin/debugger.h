@@ -196,6 +196,9 @@ class Debugger {
   virtual void show_progress(const std::string& line) = 0;
 };
 
+/// The failure of what can be done to a stopped process only: Code::running.
+std::unexpected<Error> process_is_running();
+
 /// The modules mapped now. Those that are new get a number in `names`.
 ModuleMap map_modules(Debugger& debugger, ModuleTable& names);
 

@@ -58,7 +58,7 @@ Result<std::string> Session::start(const StartOptions& options) {
                 fmt::format("tracing already, with {} frames; 'memsnap stop' first, then start anew", options_.frames));
   }
   if (state == InferiorState::running) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   if (auto watching = debugger_.watch_modules(true); !watching) {
     return std::unexpected(watching.error());
@@ -112,7 +112,7 @@ Result<void> Session::stop() {
     return fail(Code::not_tracing, "not tracing; 'memsnap start' starts it");
   }
   if (debugger_.state() == InferiorState::running) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   wanted_ = false;
   around_->new_process();
@@ -156,7 +156,7 @@ Result<Engine*> Session::engine() {
                                        : "not tracing; 'memsnap start' starts it");
   }
   if (state == InferiorState::running) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   if (auto noticed = notice_process(); !noticed) {
     return std::unexpected(noticed.error());
@@ -186,7 +186,7 @@ Engine* Session::engine_or_null() {
 
 Result<void> Session::set_limit(std::optional<std::uint64_t> bytes) {
   if (debugger_.state() == InferiorState::running) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   if (engine_ && !process_is_gone_) {
     if (auto set = engine_->set_limit(bytes); !set) {
@@ -199,7 +199,7 @@ Result<void> Session::set_limit(std::optional<std::uint64_t> bytes) {
 
 Result<void> Session::set_site_limit(std::optional<CallSiteLimit> limit) {
   if (debugger_.state() == InferiorState::running) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   if (engine_ && !process_is_gone_) {
     if (auto told = tell_site_limit(limit); !told) {
@@ -228,7 +228,7 @@ void Session::on_rules_changed() {
 
 Result<void> Session::add_allocator(std::string_view domain, const std::vector<OwnFunction>& functions) {
   if (wanted_ && debugger_.state() == InferiorState::running) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   if (auto added = entry_points_.own_allocators().add(domain, functions); !added) {
     return added;

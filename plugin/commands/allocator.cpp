@@ -169,7 +169,7 @@ Result<std::string> allocator(Session& session, Words words) {
     }
   }
   if (session.debugger().state() == InferiorState::running && session.tracing() != Tracing::no) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   return print(entry_points(session), json);
 }

@@ -117,7 +117,7 @@ Result<std::string> status(Session& session, Words words) {
     return std::unexpected(parsed.error());
   }
   if (session.debugger().state() == InferiorState::running && session.tracing() != Tracing::no) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   const auto status = status_json(session);
   constexpr auto kReplace = Json::error_handler_t::replace;

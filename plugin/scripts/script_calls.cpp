@@ -60,7 +60,7 @@ Result<std::string> memory(Session& session) {
 
 Result<std::string> overhead(Session& session) {
   if (session.debugger().state() == InferiorState::running && session.tracing() != Tracing::no) {
-    return fail(Code::running, "the process is running; interrupt it first");
+    return process_is_running();
   }
   auto* engine = session.engine_or_null();
   const auto report = engine == nullptr ? EngineReport() : engine->report();
