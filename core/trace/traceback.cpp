@@ -25,11 +25,6 @@ std::uint64_t hash_of(const StoredTraceback& traceback) {
 
 }  // namespace
 
-std::size_t TracebackTable::FrameHash::operator()(const StoredFrame& frame) const noexcept {
-  const auto tag = static_cast<std::uint64_t>(frame.kind) << 32 | static_cast<std::uint32_t>(frame.pc.module);
-  return mix(tag, frame.pc.offset);
-}
-
 FrameId TracebackTable::intern(const StoredFrame& frame) {
   const auto [known, is_new] = frame_ids_.try_emplace(frame, FrameId{static_cast<std::uint32_t>(frames_.size())});
   if (is_new) {
@@ -47,10 +42,7 @@ TracebackId TracebackTable::intern(const Traceback& traceback) {
 }
 
 TracebackId TracebackTable::intern(const StoredTraceback& traceback) {
-  if (entries_.size() * 4 >= index_.size() * 3) {
-    constexpr std::size_t kFirst = 1024;
-    resize_index(std::max(kFirst, index_.size() * 2));
-  }
+  reserve(entries_.size() + 1);
   const auto hash = hash_of(traceback);
   const auto mask = index_.size() - 1;
   auto slot = hash & mask;
@@ -89,13 +81,11 @@ void TracebackTable::reserve(std::size_t count) {
   if (count > entries_.capacity()) {
     entries_.reserve(std::max(count, entries_.capacity() * 2));
   }
-  if (count * 4 >= index_.size() * 3) {
-    resize_index(std::bit_ceil(count * 4 / 3 + 1));
+  if (count * 4 < index_.size() * 3) {
+    return;
   }
-}
-
-void TracebackTable::resize_index(std::size_t slots) {
-  index_.assign(slots, 0);
+  constexpr std::size_t kFirst = 1024;
+  index_.assign(std::max(kFirst, std::bit_ceil(count * 4 / 3 + 1)), 0);  // so never more than three quarters full
   const auto mask = index_.size() - 1;
   for (std::uint32_t i = 0; i < entries_.size(); ++i) {
     auto slot = entries_[i].hash & mask;

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <unordered_map>
@@ -87,12 +88,11 @@ class TracebackTable {
     TracebackEnd end;
   };
   struct FrameHash {
-    std::size_t operator()(const StoredFrame& frame) const noexcept;
+    std::size_t operator()(const StoredFrame& frame) const noexcept { return std::hash<Pc>()(frame.pc); }
   };
 
   bool is_same(const Entry& entry, const StoredTraceback& traceback) const;
   const FrameId* store(std::span<const FrameId> frames);
-  void resize_index(std::size_t slots);
 
   std::vector<StoredFrame> frames_;
   std::unordered_map<StoredFrame, FrameId, FrameHash> frame_ids_;
