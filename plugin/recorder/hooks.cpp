@@ -35,6 +35,11 @@ std::unexpected<Error> cannot_be_hooked(std::string_view function, std::string_v
 
 }  // namespace
 
+bool Hooks::is_hooked(const HookableFunction& function, const LoadedModule& module) const {
+  const Address entry{function.offset + module.bias};
+  return std::ranges::any_of(hooks_, [&](const Hook& hook) { return hook.plan.entry == entry; });
+}
+
 Result<void> Hooks::check_code(const HookPlan& plan, const HookableFunction& function, const ElfFile& file) {
   const auto code = hookable_code(function, file);
   const auto behind_entry = std::span(code).subspan(plan.moved.patch - plan.entry);
@@ -96,11 +101,8 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
   }
   if (std::ranges::any_of(hooks_, is_there)) {
     // One that was run for an earlier debugger has no hook yet where it ends.
-    std::erase_if(functions, [&](const HookableFunction& function) {
-      const Address entry{function.offset + module.bias};
-      return !is_exit(function) ||
-             std::ranges::any_of(hooks_, [&](const Hook& hook) { return hook.plan.entry == entry; });
-    });
+    std::erase_if(functions,
+                  [&](const HookableFunction& function) { return !is_exit(function) || is_hooked(function, module); });
   }
   if (functions.empty()) {
     return {};
@@ -142,10 +144,7 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
 Result<void> Hooks::add_own(const LoadedModule& module, const Module& names, std::vector<std::string>& domains,
                             std::vector<std::string>& spaces) {
   auto functions = hookable_functions(entry_points_.own(module.id));
-  std::erase_if(functions, [&](const HookableFunction& function) {
-    const Address entry{function.offset + module.bias};
-    return std::ranges::any_of(hooks_, [&](const Hook& hook) { return hook.plan.entry == entry; });
-  });
+  std::erase_if(functions, [&](const HookableFunction& function) { return is_hooked(function, module); });
   if (functions.empty()) {
     return {};
   }

@@ -68,6 +68,7 @@ class Hooks {
   void adopt(std::vector<Hook> hooks) { hooks_ = std::move(hooks); }
 
  private:
+  bool is_hooked(const HookableFunction& function, const LoadedModule& module) const;
   Result<Hook> make_hook(const HookableFunction& function, const LoadedModule& module, const ElfFile& file,
                          HookPlanner::SiteDomain domain);
   Result<void> check_code(const HookPlan& plan, const HookableFunction& function, const ElfFile& file);
