@@ -10,22 +10,19 @@
 namespace memsnap {
 namespace {
 
-Result<Totals> totals(Session& session) {
+Result<std::uint64_t> total(Session& session, std::uint64_t Totals::*which) {
   const auto engine = session.engine();
-  return engine ? (*engine)->totals() : std::unexpected(engine.error());
+  const auto all = engine ? (*engine)->totals() : std::unexpected(engine.error());
+  return all ? Result<std::uint64_t>(*all.*which) : std::unexpected(all.error());
 }
 
 }  // namespace
 
-Result<std::uint64_t> live_size(Session& session) {
-  const auto all = totals(session);
-  return all ? Result<std::uint64_t>(all->size) : std::unexpected(all.error());
-}
+Result<std::uint64_t> live_size(Session& session) { return total(session, &Totals::size); }
 
-Result<std::uint64_t> live_count(Session& session) {
-  const auto all = totals(session);
-  return all ? Result<std::uint64_t>(all->count) : std::unexpected(all.error());
-}
+Result<std::uint64_t> live_count(Session& session) { return total(session, &Totals::count); }
+
+Result<std::uint64_t> peak_size(Session& session) { return total(session, &Totals::peak); }
 
 Result<std::uint64_t> live_size_at(Session& session, std::string_view site) {
   const auto wanted = parse_call_site(std::string(site));

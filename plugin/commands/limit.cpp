@@ -27,15 +27,6 @@ std::string limit_lines(Session& session) {
   return text.empty() ? "memsnap: no limit\n" : text;
 }
 
-Result<std::uint64_t> peak(Session& session) {
-  const auto engine = session.engine();
-  if (!engine) {
-    return std::unexpected(engine.error());
-  }
-  const auto totals = (*engine)->totals();
-  return totals ? Result<std::uint64_t>(totals->peak) : std::unexpected(totals.error());
-}
-
 Result<void> set_limit(Session& session, const std::string& site, std::optional<std::uint64_t> bytes) {
   if (site.empty()) {
     auto set = session.set_limit(bytes);
@@ -67,7 +58,7 @@ Result<std::string> limit(Session& session, Words words) {
     return arguments.wrong(word.empty() ? "--site needs a size" : "--peak or a size, not both");
   }
   if (is_peak) {
-    const auto peak = commands::peak(session);
+    const auto peak = peak_size(session);
     if (!peak) {
       return std::unexpected(peak.error());
     }
