@@ -53,20 +53,22 @@ Result<std::string> limit(Session& session, Words words) {
     return std::unexpected(parsed.error());
   }
   const auto word = fmt::format("{}", fmt::join(arguments.words(), " "));  // `10 MiB` are two
-  std::optional<std::uint64_t> bytes;
-  if (is_peak && !(word.empty() && site.empty())) {
-    return arguments.wrong(word.empty() ? "--site needs a size" : "--peak or a size, not both");
+  if (word.empty() && !site.empty()) {
+    return arguments.wrong("--site needs a size");
   }
+  if (word.empty() && !is_peak) {
+    return limit_lines(session);
+  }
+  if (!word.empty() && is_peak) {
+    return arguments.wrong("--peak or a size, not both");
+  }
+  std::optional<std::uint64_t> bytes;
   if (is_peak) {
     const auto peak = peak_size(session);
     if (!peak) {
       return std::unexpected(peak.error());
     }
     bytes = *peak;
-  } else if (word.empty() && site.empty()) {
-    return limit_lines(session);
-  } else if (word.empty()) {
-    return arguments.wrong("--site needs a size");
   } else if (word != "off") {
     bytes = parse_size(word);
     if (bytes.value_or(0) == 0) {
