@@ -16,9 +16,11 @@ Result<std::string> hide(Session& session, Words words) {
     if (plain.size() < 2) {
       return arguments.wrong("which pattern?");
     }
-    const auto done = verb == "add" ? rules.add(plain[1]) : rules.remove(plain[1]);
+    if (auto done = verb == "add" ? rules.add(plain[1]) : rules.remove(plain[1]); !done) {
+      return std::unexpected(done.error());
+    }
     session.on_rules_changed();
-    return done ? Result<std::string>("") : std::unexpected(done.error());
+    return "";
   }
   if (verb != "list" && verb != "reset") {
     return arguments.wrong("no 'hide " + verb + "'");
