@@ -1,5 +1,5 @@
-/* What one line has live passes a size while another has more, falls below it, and passes it again. Every block comes
-   by a way of its own. */
+/* What one line has live passes a size while another has more, falls below it, and passes it again by the same
+   tracebacks. */
 
 #include <stdlib.h>
 
@@ -28,11 +28,10 @@ __attribute__((noinline)) static void move(int i) {
 __attribute__((noinline)) void finished(void) {}
 
 int main(void) {
-  for (int i = 0; i < 100; ++i) {
-    fill(i, i % 10);
-  }
-  empty(10, 100); /* 10 are left */
-  for (int i = 100; i < 200; ++i) {
+  for (int i = 0; i < 200; ++i) {
+    if (i == 100) {
+      empty(10, 100); /* 10 are left */
+    }
     fill(i, i % 10);
   }
   for (int i = 100; i < 160; ++i) {
