@@ -403,6 +403,7 @@ void BreakpointEngine::stop(bool process_is_gone) {
 
 Result<void> BreakpointEngine::clear() {
   ledger_.clear();
+  was_cleared_ = true;
   is_past_site_limit_ = false;
   return {};
 }

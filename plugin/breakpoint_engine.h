@@ -37,6 +37,7 @@ class BreakpointEngine final : public Engine {
   Result<std::optional<LiveBlock>> find_block(Address address, std::uint64_t slack) override;
   Result<std::vector<LiveBlock>> live_blocks() override;
   Result<void> clear() override;
+  bool has_forgotten_blocks() override { return was_cleared_; }
   Result<void> reset_peak() override;
   Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
   Result<void> set_site_limit(std::optional<SiteLimit> limit) override;
@@ -96,6 +97,7 @@ class BreakpointEngine final : public Engine {
   std::optional<SiteLimit> site_limit_;
   std::unordered_map<TracebackId, bool> at_site_;  // what site_limit_ said
   bool is_past_site_limit_ = false;
+  bool was_cleared_ = false;
 };
 
 }  // namespace memsnap

@@ -78,4 +78,6 @@ Result<std::optional<LiveBlock>> CoreEngine::find_block(Address address, std::ui
 
 Result<std::vector<LiveBlock>> CoreEngine::live_blocks() { return of_core_file(recorder_.live_blocks()); }
 
+Result<std::vector<AddressRange>> CoreEngine::own_memory() { return of_core_file(recorder_.own_memory()); }
+
 }  // namespace memsnap

@@ -101,6 +101,10 @@ class Engine {
   /// Blocks from now on are born after this snapshot.
   virtual void set_epoch(std::uint32_t snapshot) = 0;
   virtual EngineReport report() = 0;
+  /// Whether clear() was called, so that blocks may be live that are not known any more.
+  virtual bool has_forgotten_blocks() = 0;
+  /// The memory in the process that is the engine's own, in any order: nothing there is a pointer of the program's.
+  virtual Result<std::vector<AddressRange>> own_memory() { return {}; }
 };
 
 }  // namespace memsnap

@@ -37,7 +37,9 @@ class RecorderEngine final : public Engine {
   Result<Totals> totals() override;
   Result<std::optional<LiveBlock>> find_block(Address address, std::uint64_t slack) override;
   Result<std::vector<LiveBlock>> live_blocks() override;
+  Result<std::vector<AddressRange>> own_memory() override;
   Result<void> clear() override;
+  bool has_forgotten_blocks() override;
   Result<void> reset_peak() override;
   Result<void> set_limit(std::optional<std::uint64_t> bytes) override;
   Result<void> set_site_limit(std::optional<SiteLimit> limit) override;

@@ -242,6 +242,26 @@ Result<std::vector<LiveBlock>> RecorderEngine::live_blocks() {
   return blocks;
 }
 
+Result<std::vector<AddressRange>> RecorderEngine::own_memory() {
+  if (!is_installed_ || is_gone_) {
+    return {};
+  }
+  const auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
+  if (!reader) {
+    return std::unexpected(reader.error());
+  }
+  auto ranges = reader->own_memory();
+  if (ranges) {
+    const auto mapped = installation_->memory();
+    ranges->insert(ranges->end(), mapped.begin(), mapped.end());
+  }
+  return ranges;
+}
+
+bool RecorderEngine::has_forgotten_blocks() {
+  return is_installed_ && installation_->get<std::uint32_t>(offsetof(layout::Control, generation)) != 0;
+}
+
 Snapshot RecorderEngine::snapshot_of(const RecordedBooks& books) {
   Snapshot snapshot;
   snapshot.engine = name();

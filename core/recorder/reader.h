@@ -42,6 +42,10 @@ class RecorderReader {
   /// All of them; none while a thread is changing the books.
   Result<std::vector<BlockTableAt>> idle_block_tables() const;
 
+  /// The memory that the recorder mapped by itself and keeps, in no order: all of it that may hold the address of a
+  /// block, or be taken for one.
+  Result<std::vector<AddressRange>> own_memory() const;
+
   /// Calls `visit` for each live block, each once, in no order, until it returns false. Two may have one address: a
   /// block that a realloc under way was given, and what the allocator has made of its memory since; a block, and the
   /// first that a pool of the user's own has cut from it.

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
 #include <unordered_set>
 
 #include "core/recorder/reader.h"
@@ -60,6 +62,44 @@ Result<layout::BlockTable> RecorderReader::read_table(const layout::Shard& shard
     return damaged(fmt::format("a table of {} blocks in {} bytes", table.capacity, table.mapped));
   }
   return table;
+}
+
+Result<std::vector<AddressRange>> RecorderReader::own_memory() const {
+  constexpr std::uint64_t kPage = 4096;
+  std::vector<AddressRange> ranges = {{control_address_, control_address_ + sizeof(layout::Control)},
+                                      {{control_->reserve}, {control_->reserve_end}}};
+  const auto add = [&ranges](std::uint64_t begin, std::uint64_t size) {
+    if (begin != 0) {
+      ranges.push_back({{begin}, {begin + (size + kPage - 1) / kPage * kPage}});
+    }
+  };
+  for (const auto& shard : control_->shards) {
+    if (shard.table != 0) {
+      const auto table = read_table(shard);
+      if (!table) {
+        return std::unexpected(table.error());
+      }
+      add(shard.table, table->mapped);
+    }
+  }
+  for (const auto chunk : control_->origin_chunks) {
+    add(chunk, layout::kOriginsPerChunk * sizeof(layout::OriginRecord));
+  }
+  const auto state = std::make_unique_for_overwrite<layout::ThreadState>();
+  const auto head = std::as_writable_bytes(std::span(state.get(), 1)).first(offsetof(layout::ThreadState, last));
+  for (const auto& thread : threads_) {
+    if (auto read = memory_.read(thread.id.state, head); !read) {
+      return std::unexpected(std::move(read.error()));
+    }
+    add(thread.id.state.value, sizeof(layout::ThreadState));
+    add(state->origin_index, state->origin_capacity * sizeof(std::uint64_t));
+    add(state->frames_next, state->frames_end - state->frames_next);
+    layout::ForeignTable foreign{};
+    if (state->foreign != 0 && memory_.read_values({state->foreign}, std::span(&foreign, 1))) {
+      add(state->foreign, sizeof foreign + foreign.capacity * sizeof(layout::ForeignFrees));
+    }
+  }
+  return ranges;
 }
 
 bool RecorderReader::is_hidden(const layout::BlockEntry& entry, std::uint8_t space) const {

@@ -31,6 +31,7 @@ class InferiorMappings {
   /// Gives all of it back. For when nothing in the process leads there any more; left as it is where a thread is there.
   void unmap_all();
 
+  const std::vector<AddressRange>& ranges() const { return ranges_; }
   std::uint64_t bytes() const;
 
  private:

@@ -209,6 +209,14 @@ void Installation::forget_blocks() {
   static_cast<void>(set(offsetof(layout::Control, mapped), mapped));
 }
 
+std::vector<AddressRange> Installation::memory() const {
+  auto ranges = mappings_.ranges();
+  ranges.push_back({addresses_.code, addresses_.code_end});
+  ranges.push_back(notes_);
+  ranges.push_back(arena_.free());
+  return ranges;
+}
+
 Result<void> Installation::write_notes() {
   RecorderNotes notes{.addresses = addresses_,
                       .code_size = code_size_,

@@ -72,6 +72,8 @@ class Installation {
   const std::vector<Hook>& hooks() const { return hooks_->hooks(); }
   /// By layout::Site::domain.
   const std::vector<std::string>& domains() const { return domains_; }
+  /// What is known of the memory that was mapped for it: all where this debugger did that.
+  std::vector<AddressRange> memory() const;
   /// Bytes of the inferior that were mapped from here and, for a recorder that was found, before.
   std::uint64_t mapped() const { return mapped_before_ + mappings_.bytes(); }
 

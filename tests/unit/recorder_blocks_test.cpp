@@ -30,6 +30,30 @@ TEST_CASE("All blocks of all shards are live", "[unit][recorder_reader]") {
         std::vector<RecordedBlock>{{{0x10010}, 100, 1, 0}, {{0x10100}, 0, 2, 3}, {{0x10200}, 16, 1, 65535}});
 }
 
+TEST_CASE("The recorder's own memory is all that can hold a block's address", "[unit][recorder_reader]") {
+  auto recorder = with_blocks();
+  const auto state = recorder.add_thread(1);
+  const auto index = recorder.map(3 * 4096);
+  recorder.put(FakeRecorder::field(state, &layout::ThreadState::origin_index), index);
+  recorder.put(FakeRecorder::field(state, &layout::ThreadState::origin_capacity), std::uint64_t{1024});
+  recorder.put(FakeRecorder::field(state, &layout::ThreadState::busy), std::uint32_t{1});
+  const auto own = recorder.reader().own_memory();
+  REQUIRE(own.has_value());
+  const auto has = [&](std::uint64_t begin, std::uint64_t size) {
+    return std::ranges::any_of(
+        *own, [&](AddressRange range) { return range.begin.value <= begin && begin + size <= range.end.value; });
+  };
+  CHECK(has(FakeRecorder::kControl, sizeof(layout::Control)));
+  CHECK(has(state, sizeof(layout::ThreadState)));
+  CHECK(has(index, 8192));
+  CHECK(has(recorder.record(1), 2 * sizeof(layout::OriginRecord)));
+  for (const std::uint32_t shard : {0, 127}) {
+    CHECK(has(recorder.slot(shard, 0), FakeRecorder::kSlots * sizeof(layout::BlockEntry)));
+  }
+  CHECK_FALSE(has(index, 8193));
+  CHECK_FALSE(has(0x10010, 1));
+}
+
 TEST_CASE("A visitor ends the reading", "[unit][recorder_reader]") {
   auto recorder = with_blocks();
   int visited = 0;
