@@ -37,6 +37,14 @@ struct Place {
 /// Tells what addresses are, at one stop.
 class Places {
  public:
+  /// A stopped thread.
+  struct Thread {
+    OsThreadId id{};
+    Address sp;                                     ///< rsp
+    Address pointer;                                ///< where its own data is, 0 where that is not known
+    std::optional<std::vector<StackFrame>> frames;  ///< once they were asked for
+  };
+
   /// Borrows everything for its life. For a process that can be read.
   Places(Debugger& debugger, ModuleTable& names, Symbolizer& symbols);
 
@@ -46,15 +54,10 @@ class Places {
   const MemoryRegion* region(Address address) const;
   const std::vector<MemoryRegion>& regions() const { return regions_; }
   const ModuleMap& modules() const { return modules_; }
+  /// Those whose stack pointer is known.
+  const std::vector<Thread>& threads() const { return threads_; }
 
  private:
-  struct Thread {
-    OsThreadId id{};
-    Address sp;
-    Address pointer;                                // where its own data is, 0 where that is not known
-    std::optional<std::vector<StackFrame>> frames;  // once they are asked for
-  };
-
   Place in_stack(Thread& thread, Address address);
   Place in_module(const LoadedModule& module, Address address, bool is_code);
   bool is_code(const LoadedModule& module, Address address);

@@ -274,8 +274,36 @@ Result<Snapshot> Session::now() {
   }
   snapshot->name = "now";
   snapshot->script_frames = options_.script_frames;
-  snapshot->since_start_only = *engine == engine_.get() ? since_start_only_ : core_file_.since_start_only();
+  snapshot->since_start_only = since_start_only();
   return snapshot;
+}
+
+Result<Address> Session::evaluate(const std::string& expression) {
+  if (debugger_.state() != InferiorState::stopped) {
+    return debugger_.evaluate(expression);
+  }
+  const auto before = mapped_ranges(debugger_);
+  auto address = debugger_.evaluate(expression);
+  for (const auto& range : mapped_ranges(debugger_)) {
+    // What was there before may be one range with what is new.
+    auto begin = range.begin;
+    for (const auto& known : before) {
+      if (known.end > begin && known.begin < range.end) {
+        if (begin < known.begin) {
+          debugger_memory_.push_back({begin, known.begin});
+        }
+        begin = known.end;
+      }
+    }
+    if (begin < range.end) {
+      debugger_memory_.push_back({begin, range.end});
+    }
+  }
+  return address;
+}
+
+bool Session::since_start_only() {
+  return debugger_.state() == InferiorState::core ? core_file_.since_start_only() : since_start_only_;
 }
 
 Result<SnapshotPtr> Session::find_snapshot(std::string_view word) {
@@ -303,6 +331,7 @@ Snapshot Session::unpack(SnapshotFile file) { return memsnap::unpack(std::move(f
 Result<void> Session::begin(bool from_process_start) {
   if (const auto instance = debugger_.program_instance(); instance != program_instance_) {
     program_instance_ = instance;
+    debugger_memory_.clear();
     recorder_control_ = {};
   }
   process_is_gone_ = false;

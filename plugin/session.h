@@ -71,6 +71,8 @@ class Session final : public DebuggerEvents {
   /// open. Code::no_process, Code::not_tracing or
   /// Code::running where there is nothing that could be read now; the message says what to do.
   Result<Engine*> engine();
+  /// Whether what engine() gave last knows no blocks that are older than `memsnap start`.
+  bool since_start_only();
   /// The same for reading status: nullptr where there is none.
   Engine* engine_or_null();
   /// What the user should know about the choice of the engine, or of a core file; empty mostly.
@@ -116,6 +118,10 @@ class Session final : public DebuggerEvents {
   HideRules& hide_rules() { return hide_rules_; }
   std::vector<Filter>& filters() { return filters_; }
   Blame& blame() { return blame_; }
+  /// See Debugger::evaluate. What a debugger maps in the process to do it is none of the program's memory.
+  Result<Address> evaluate(const std::string& expression);
+  /// That memory, as far as it was mapped here.
+  const std::vector<AddressRange>& debugger_memory() const { return debugger_memory_; }
   /// What addresses are, at this stop. While a process or a core file can be read.
   Places places() { return {debugger_, recording_.modules, symbolizer_}; }
   SourceReader& sources() { return sources_; }
@@ -170,7 +176,8 @@ class Session final : public DebuggerEvents {
   ModuleMap modules_;
   CallWatch call_watch_;
   std::unique_ptr<Around> around_;
-  bool runs_on_ = false;  // a command waits for the process
+  bool runs_on_ = false;                       // a command waits for the process
+  std::vector<AddressRange> debugger_memory_;  // see evaluate
 };
 
 }  // namespace memsnap

@@ -85,7 +85,7 @@ Result<std::string> block(Session& session, Words words) {
   if (!engine) {
     return std::unexpected(engine.error());
   }
-  const auto address = evaluate(session.debugger(), *expression);
+  const auto address = evaluate(session, *expression);
   if (!address) {
     return std::unexpected(address.error());
   }

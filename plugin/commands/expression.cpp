@@ -41,11 +41,11 @@ Result<std::string> split_expression(std::string_view command, Words words,
   return expression;
 }
 
-Result<Address> evaluate(Debugger& debugger, const std::string& expression) {
+Result<Address> evaluate(Session& session, const std::string& expression) {
   if (const auto number = parse_address(expression)) {
     return Address{*number};
   }
-  auto address = debugger.evaluate(expression);
+  auto address = session.evaluate(expression);
   if (!address) {
     return fail(Code::debugger, fmt::format("'{}' cannot be evaluated: {}", expression, address.error().message));
   }

@@ -15,6 +15,6 @@ Result<std::string> split_expression(std::string_view command, Words words,
                                      std::initializer_list<std::pair<std::string_view, bool*>> flags);
 
 /// What address it means: a number itself, else as the debugger evaluates it. Errors: Code::debugger.
-Result<Address> evaluate(Debugger& debugger, const std::string& expression);
+Result<Address> evaluate(Session& session, const std::string& expression);
 
 }  // namespace memsnap::commands
