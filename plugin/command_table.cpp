@@ -84,6 +84,17 @@ Completions complete_blocks(Session& session, Words words) {
   return {"--since", "--type", "--limit", "--json"};
 }
 
+Completions complete_leaks(Session& session, Words words) {
+  if (words.empty() || words.back() != "--since") {
+    return {"--since", "--limit", "--json"};
+  }
+  auto all = snapshot_completions(session);
+  std::erase(all, "now");
+  return all;
+}
+
+Completions complete_refs(Session&, Words) { return {"--path", "--limit", "--json"}; }
+
 Completions complete_json(Session&, Words) { return {"--json"}; }
 Completions complete_traceback(Session&, Words) { return {"--all", "--json"}; }
 
@@ -147,6 +158,21 @@ constexpr std::array kCommands = {
         "--repeat N compares the end of a first call, to warm up, with the end of the N-th after it, and tells the\n"
         "growth per call. Your own breakpoints and signals still stop the program on the way; --continue goes on.\n",
         commands::around, complete_around},
+    Command{
+        "leaks", "[--since SNAP] [--limit N] [--json]", "List the blocks that nothing reachable points to.",
+        "Ranked by call site: directly lost are those that no other lost block points into, indirectly lost the rest. "
+        "What\n"
+        "counts as reachable: what globals, stacks, registers, thread-local data and memory that is mapped but no "
+        "block\n"
+        "point to, at its beginning or inside, and so on from block to block. SNAP is a snapshot's name or number: "
+        "only\n"
+        "blocks that were born after it. Reads all of the heap once.\n",
+        commands::leaks, complete_leaks},
+    Command{"refs", "EXPR [--path] [--limit N] [--json]", "Show who holds a pointer into the block at an address.",
+            "EXPR is any expression of the debugger's; the address may lie inside the block. Holders are registers, "
+            "globals,\n"
+            "stacks and other blocks. --path shows the shortest way from a root instead.\n",
+            commands::refs, complete_refs},
     Command{"filter", "include|exclude PATTERN[:LINE] [--all-frames] | list | clear",
             "Choose which blocks tables show, by the file they come from.",
             "PATTERN is a glob on the call site's file. With --all-frames every frame of a traceback is looked at.\n",

@@ -45,6 +45,10 @@ struct TableStyle {
 /// Shape: one for each row, all rows of the table.
 std::vector<std::string> row_names(const Table& table);
 
+/// `size=2392 KiB (+2392 KiB), count=29990 (+29990)` of a row or a total, without the parentheses where nothing is
+/// compared.
+std::string numbers_text(const Table& table, const StatisticDiff& row);
+
 /// `name: size=..., count=..., average=...` of one row, without rank.
 std::string row_text(const Table& table, const StatisticDiff& row, std::string_view name);
 

@@ -8,13 +8,6 @@
 namespace memsnap {
 namespace {
 
-// `size=2392 KiB (+2392 KiB), count=29990 (+29990)`, without the parentheses where nothing is compared.
-std::string numbers_text(const Table& table, const StatisticDiff& row) {
-  return table.is_diff ? fmt::format("size={} ({}), count={} ({:+})", format_size(row.size),
-                                     format_size_diff(row.size_diff), row.count, row.count_diff)
-                       : fmt::format("size={}, count={}", format_size(row.size), row.count);
-}
-
 // `, +100 B (+1) a call`: rounded away from 0, so that nothing that grew is told as none.
 std::string per_call_text(const Table& table, const StatisticDiff& row) {
   const auto calls = static_cast<std::int64_t>(table.calls);
@@ -35,6 +28,12 @@ std::string header_text(const Table& table) {
 }
 
 }  // namespace
+
+std::string numbers_text(const Table& table, const StatisticDiff& row) {
+  return table.is_diff ? fmt::format("size={} ({}), count={} ({:+})", format_size(row.size),
+                                     format_size_diff(row.size_diff), row.count, row.count_diff)
+                       : fmt::format("size={}, count={}", format_size(row.size), row.count);
+}
 
 std::string row_text(const Table& table, const StatisticDiff& row, std::string_view name) {
   auto text = fmt::format("{}: {}", name, numbers_text(table, row));

@@ -20,6 +20,8 @@ Result<std::string> check(Session& session, Words words);
 Result<std::string> traceback(Session& session, Words words);
 Result<std::string> block(Session& session, Words words);
 Result<std::string> blocks(Session& session, Words words);
+Result<std::string> leaks(Session& session, Words words);
+Result<std::string> refs(Session& session, Words words);
 Result<std::string> filter(Session& session, Words words);
 Result<std::string> hide(Session& session, Words words);
 Result<std::string> allocator(Session& session, Words words);
