@@ -1,9 +1,7 @@
 #include "core/symbols/symbolizer.h"
 
-#include <optional>
 #include <utility>
 
-#include "core/symbols/debug_file.h"
 #include "core/symbols/dwarf_scopes.h"
 #include "core/symbols/symbol_index.h"
 
@@ -12,32 +10,20 @@ namespace memsnap {
 // What one module's files say.
 class Symbolizer::ModuleSymbols {
  public:
-  ModuleSymbols(const Module& module, const std::vector<std::string>& directories) : path_(module.path) {
-    if (auto file = ElfFile::open(module.path);
-        file && (module.build_id.empty() || file->build_id() == module.build_id)) {
-      file_ = std::make_unique<ElfFile>(std::move(*file));
-    }
-    const bool has_own = file_ && file_->has_debug_info();
-    if (auto debug = has_own ? fail(Code::not_found, {}) : find_debug_file(module, file_.get(), directories)) {
-      debug_ = std::make_unique<ElfFile>(std::move(debug->file));
-    }
-    const auto files = this->files();
-    symbols_ = SymbolIndex(files);
-    if (!files.empty()) {
-      if (auto scopes = DwarfScopes::open(*files.back())) {
-        scopes_ = std::make_unique<DwarfScopes>(std::move(*scopes));
-      }
-    }
-  }
+  ModuleSymbols(const Module& module, const std::vector<std::string>& directories)
+      : path_(module.path), files_(module, directories), symbols_(files_.all()) {}
+
+  ModuleFiles& files() { return files_; }
 
   std::vector<AddressRange> inlined_code(std::uint64_t address,
                                          const std::function<bool(const std::string&)>& is_wanted) {
-    return scopes_ ? scopes_->inlined_code(address, is_wanted) : std::vector<AddressRange>();
+    auto* scopes = files_.dwarf();
+    return scopes != nullptr ? scopes->inlined_code(address, is_wanted) : std::vector<AddressRange>();
   }
 
   std::optional<Variable> variable(std::uint64_t address) {
     if (!variables_) {
-      variables_.emplace(files(), SymbolKind::variables);
+      variables_.emplace(files_.all(), SymbolKind::variables);
     }
     const auto found = variables_->find(address);
     return found ? std::optional(Variable{demangle(found->name), address - found->begin}) : std::nullopt;
@@ -47,7 +33,9 @@ class Symbolizer::ModuleSymbols {
     const auto address = offset - 1;
     const auto symbol = symbols_.find(address);
     std::vector<Frame> result;
-    auto scopes = scopes_ ? scopes_->find(address, symbol ? symbol->name : std::string()) : std::vector<ScopeFrame>();
+    auto* dwarf = files_.dwarf();
+    auto scopes =
+        dwarf != nullptr ? dwarf->find(address, symbol ? symbol->name : std::string()) : std::vector<ScopeFrame>();
     for (auto& scope : scopes) {
       Frame frame;
       frame.file = std::move(scope.file);
@@ -73,19 +61,10 @@ class Symbolizer::ModuleSymbols {
   }
 
  private:
-  // Those that there are.
-  std::vector<const ElfFile*> files() const {
-    std::vector<const ElfFile*> files{file_.get(), debug_.get()};
-    std::erase(files, nullptr);
-    return files;
-  }
-
   std::string path_;
-  std::unique_ptr<ElfFile> file_;
-  std::unique_ptr<ElfFile> debug_;
+  ModuleFiles files_;
   SymbolIndex symbols_;
   std::optional<SymbolIndex> variables_;  // once they are asked for
-  std::unique_ptr<DwarfScopes> scopes_;   // reads one of the files
 };
 
 Symbolizer::Symbolizer(const ModuleTable& modules) : modules_(modules), directories_{"/usr/lib/debug"} {}
@@ -100,6 +79,8 @@ Symbolizer::ModuleSymbols& Symbolizer::symbols(ModuleId id) {
   }
   return *found;
 }
+
+ModuleFiles& Symbolizer::files(ModuleId id) { return symbols(id).files(); }
 
 std::vector<AddressRange> Symbolizer::inlined_code(const Pc& pc,
                                                    const std::function<bool(const std::string&)>& is_wanted) {

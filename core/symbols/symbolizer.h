@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/module.h"
+#include "core/symbols/module_files.h"
 #include "core/trace/frame.h"
 
 namespace memsnap {
@@ -36,6 +37,10 @@ class Symbolizer final : public FrameSource {
     std::uint64_t offset = 0;  ///< of the address in it, in bytes
   };
   std::optional<Variable> variable(const Pc& address);
+
+  /// The files that it reads of a module, which is not ModuleId::none; opened where they are not yet. Valid for its
+  /// life.
+  ModuleFiles& files(ModuleId id);
 
   /// What it has said of this Pc, or was told; nullptr where there is nothing yet. As valid as frames().
   const std::vector<Frame>* known_frames(const Pc& pc) const;
