@@ -113,6 +113,10 @@ Result<DwarfScopes> DwarfScopes::open(const ElfFile& file) {
   return DwarfScopes(std::move(state));
 }
 
+Dwarf* DwarfScopes::handle() const { return state_->dwarf; }
+
+std::string DwarfScopes::function_name(const Dwarf_Die& function) { return state_->name(function, {}); }
+
 DwarfUnit* DwarfScopes::unit_at(std::uint64_t address) {
   if (!state_->is_indexed) {
     state_->index_units();

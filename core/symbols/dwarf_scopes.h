@@ -1,5 +1,7 @@
 #pragma once
 
+#include <elfutils/libdw.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -44,9 +46,15 @@ class DwarfScopes {
   std::vector<AddressRange> inlined_code(std::uint64_t address,
                                          const std::function<bool(const std::string&)>& is_wanted);
 
- private:
-  DwarfUnit* unit_at(std::uint64_t address);
+  // For who reads more of the same DWARF. All of it is valid as long as this object.
 
+  Dwarf* handle() const;
+  /// The unit whose code is at `address`; nullptr where none is.
+  DwarfUnit* unit_at(std::uint64_t address);
+  /// A function's name, demangled, by its DIE: that of its code, or of an inlined call of it.
+  std::string function_name(const Dwarf_Die& function);
+
+ private:
   struct State;
   explicit DwarfScopes(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;

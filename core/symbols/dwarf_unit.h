@@ -40,6 +40,8 @@ class DwarfUnit {
   DwarfUnit(const DwarfUnit&) = delete;
   DwarfUnit& operator=(const DwarfUnit&) = delete;
 
+  /// The DIE that it was made of.
+  const Dwarf_Die& die() const { return unit_; }
   /// The innermost scope at `address`, or nullptr.
   const Scope* find(std::uint64_t address) const;
   /// Where the range of this scope that holds `address` begins; `address` where none does.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "core/symbols/dwarf_scopes.h"
+#include "core/symbols/module_files.h"
 #include "core/symbols/symbol_index.h"
 
 namespace memsnap {

@@ -8,10 +8,11 @@
 #include <vector>
 
 #include "core/module.h"
-#include "core/symbols/module_files.h"
 #include "core/trace/frame.h"
 
 namespace memsnap {
+
+class ModuleFiles;
 
 /// Turns Pcs into frames from the modules' files: DWARF (inline frames, lines), else the symbol table. Each Pc once.
 ///
