@@ -7,6 +7,7 @@
 
 #include "core/formats/size.h"
 #include "plugin/around.h"
+#include "plugin/block_types.h"
 #include "plugin/breakpoint_engine.h"
 #include "plugin/packing.h"
 #include "plugin/program_start.h"
@@ -35,6 +36,7 @@ Session::Session(Debugger& debugger)
       blame_(recording_.tracebacks, symbolizer_, hide_rules_),
       core_file_(debugger, recording_, entry_points_, unwind_tables_),
       sources_(debugger),
+      types_(std::make_unique<BlockTypes>(debugger, recording_, symbolizer_, sources_)),
       call_watch_(debugger, recording_.modules, modules_, unwind_tables_, symbolizer_,
                   [this](Address address) { return engine_ && engine_->has_breakpoint(address); }),
       around_(std::make_unique<Around>(*this)) {}
@@ -317,6 +319,11 @@ Result<SnapshotPtr> Session::find_snapshot(std::string_view word) {
 
 Result<SnapshotPtr> Session::latest_snapshot() {
   return snapshots_.all().empty() ? find_snapshot("now") : Result<SnapshotPtr>(snapshots_.all().back());
+}
+
+BlockTypes& Session::types() {
+  types_->at_stop();
+  return *types_;
 }
 
 Result<SnapshotFile> Session::pack(const Snapshot& snapshot, const Snapshot* older) {

@@ -29,6 +29,7 @@
 namespace memsnap {
 
 class Around;
+class BlockTypes;
 
 /// Whether anything is recorded.
 enum class Tracing : std::uint8_t { no, armed, yes };
@@ -125,6 +126,8 @@ class Session final : public DebuggerEvents {
   /// What addresses are, at this stop. While a process or a core file can be read.
   Places places() { return {debugger_, recording_.modules, symbolizer_}; }
   SourceReader& sources() { return sources_; }
+  /// The types of blocks, at this stop: to be asked for once a command.
+  BlockTypes& types();
   Debugger& debugger() { return debugger_; }
   std::optional<Table>& last_table() { return last_table_; }
 
@@ -156,6 +159,7 @@ class Session final : public DebuggerEvents {
   Blame blame_;
   CoreFile core_file_;
   SourceReader sources_;
+  std::unique_ptr<BlockTypes> types_;
   SnapshotStore snapshots_;
   std::optional<Table> last_table_;
 

@@ -11,7 +11,7 @@ namespace memsnap {
 namespace {
 
 // Under these keys a traceback's blocks may belong to several groups, and frames do not matter.
-bool splits_tracebacks(Key key) { return key == Key::domain || key == Key::thread; }
+bool splits_tracebacks(Key key) { return key == Key::domain || key == Key::thread || key == Key::type; }
 
 // The blocks of one traceback (of one group of it, where the key splits tracebacks), old and new.
 struct Charge {
@@ -65,24 +65,15 @@ class Ranker {
   Ranker(const Grouping& grouping, Blame& blame) : grouping_(grouping), blame_(blame), groups_(grouping.key) {}
 
   Result<Ranking<StatisticDiff>> rank(const Snapshot& older, const Snapshot& newer) {
-    for (const auto& live : newer.counts) {
-      charges_.push_back(
-          {.traceback = live.origin.traceback, .group = split(live.origin), .size = live.size, .count = live.count});
-    }
-    for (const auto& live : older.counts) {
-      charges_.push_back({.traceback = live.origin.traceback,
-                          .group = split(live.origin),
-                          .old_size = live.size,
-                          .old_count = live.count});
+    if (!add_charges(newer, false) || !add_charges(older, true)) {
+      return fail(Code::interrupted, "interrupted");
     }
     merge_charges();
 
     FilterSet filters(grouping_.filters, blame_);
     Charge total;
     for (std::size_t i = 0; i < charges_.size(); ++i) {
-      constexpr std::size_t kStep = 64;
-      const auto share = static_cast<double>(i) / static_cast<double>(charges_.size());
-      if (i % kStep == 0 && grouping_.progress && !grouping_.progress(share)) {
+      if (!goes_on(i, charges_.size())) {
         return fail(Code::interrupted, "interrupted");
       }
       if (filters.passes(charges_[i].traceback)) {
@@ -94,6 +85,38 @@ class Ranker {
   }
 
  private:
+  bool goes_on(std::size_t done, std::size_t all) const {
+    constexpr std::size_t kStep = 64;
+    return done % kStep != 0 || !grouping_.progress ||
+           grouping_.progress(static_cast<double>(done) / static_cast<double>(all));
+  }
+
+  bool add_charges(const Snapshot& snapshot, bool is_older) {
+    const auto add = [&](TracebackId traceback, std::size_t group, std::uint64_t size, std::uint64_t count) {
+      charges_.push_back(is_older ? Charge{.traceback = traceback, .group = group, .old_size = size, .old_count = count}
+                                  : Charge{.traceback = traceback, .group = group, .size = size, .count = count});
+    };
+    for (std::size_t i = 0; i < snapshot.counts.size(); ++i) {
+      const auto& live = snapshot.counts[i];
+      if (grouping_.key != Key::type) {
+        add(live.origin.traceback, split(live.origin), live.size, live.count);
+        continue;
+      }
+      // The types are what takes time here.
+      if (!goes_on(i, snapshot.counts.size())) {
+        return false;
+      }
+      for (const auto& share : types_of(live)) {
+        add(live.origin.traceback, groups_.of_label(share.type), share.size, share.count);
+      }
+    }
+    return grouping_.key != Key::type || !grouping_.progress || grouping_.progress(1);
+  }
+
+  std::vector<TypeShare> types_of(const LiveCount& live) const {
+    return grouping_.types ? grouping_.types(live) : std::vector<TypeShare>{{"<unknown>", live.size, live.count}};
+  }
+
   // The group of an origin, where that does not depend on its frames.
   std::size_t split(const Origin& origin) {
     if (!splits_tracebacks(grouping_.key)) {
@@ -205,9 +228,6 @@ class Ranker {
 
 Result<Ranking<StatisticDiff>> differences(const Snapshot& older, const Snapshot& newer, const Grouping& grouping,
                                            Blame& blame) {
-  if (grouping.key == Key::type) {
-    return fail(Code::unsupported, "KEY type needs the types of blocks, which will come with 'memsnap blocks'");
-  }
   if (grouping.cumulative && !can_cumulate(grouping.key)) {
     return fail(Code::usage, "--cumulative goes with lineno, filename, function and module");
   }

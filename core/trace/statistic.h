@@ -42,6 +42,14 @@ struct Ranking {
   Row total;  ///< over the blocks that pass the filters, each once, whatever the grouping; only its numbers are set
 };
 
+/// A part of what is live from one origin: the blocks of one type.
+struct TypeShare {
+  std::string type;
+  std::uint64_t size = 0;
+  std::uint64_t count = 0;
+  auto operator<=>(const TypeShare&) const = default;
+};
+
 /// What a grouping needs besides the snapshot.
 struct Grouping {
   Key key = Key::lineno;
@@ -50,13 +58,15 @@ struct Grouping {
   std::span<const Filter> filters;
   std::span<const std::string> domains;  ///< by DomainId
   std::span<const std::string> threads;  ///< by ThreadId
+  /// For Key::type: what a snapshot has live from one origin, by type; the shares add up to it. Everything is of an
+  /// unknown type where this is empty.
+  std::function<std::vector<TypeShare>(const LiveCount&)> types;
   /// Called now and then with the share done, 0 to 1; false stops the work. May be empty.
   std::function<bool(double)> progress;
 };
 
 /// Ranks what is live in a snapshot. Order: size, count, then group, largest first.
-/// Errors: Code::interrupted; Code::unsupported for Key::type; Code::usage for `cumulative` with a key that it has no
-/// meaning for.
+/// Errors: Code::interrupted; Code::usage for `cumulative` with a key that it has no meaning for.
 Result<Ranking<Statistic>> statistics(const Snapshot& snapshot, const Grouping& grouping, Blame& blame);
 
 /// Ranks what changed, rows without change included (printing drops them).

@@ -1,6 +1,7 @@
 #include "plugin/arguments.h"
 #include "plugin/commands/commands.h"
 #include "plugin/commands/table.h"
+#include "plugin/type_rows.h"
 
 namespace memsnap::commands {
 
@@ -10,6 +11,7 @@ Grouping grouping_of(Session& session, Key key, bool cumulative, Progress& progr
           .filters = session.filters(),
           .domains = session.recording().domains.names(),
           .threads = session.recording().threads.names(),
+          .types = key == Key::type ? types_by_traceback(session) : TypesOf(),
           .progress = [&progress](double share) { return progress(share); }};
 }
 
@@ -48,7 +50,10 @@ Result<std::string> stats(Session& session, Words words) {
     return std::unexpected(snapshot.error());
   }
   Progress progress(session.debugger(), "reading symbols");
-  const auto grouping = grouping_of(session, split->key, options.cumulative, progress);
+  auto grouping = grouping_of(session, split->key, options.cumulative, progress);
+  if (constexpr std::uint32_t kNow = 0; grouping.key == Key::type && (*snapshot)->id == kNow) {
+    grouping.types = types_by_block(session);
+  }
   auto ranking = statistics(**snapshot, grouping, session.blame());
   if (!ranking) {
     return std::unexpected(ranking.error());

@@ -274,7 +274,7 @@ TEST_CASE("around without what it needs is an error that says so, and nothing ch
   const Step no_line = script.memsnap("around nothing.cpp:12");
   const Step none = script.memsnap("around");
   const Step key = script.memsnap("around work lineo");
-  const Step type = script.memsnap("around work type");
+  const Step type = script.memsnap("around work type --cumulative");
   const Step zero = script.memsnap("around work --repeat 0");
   const Step both = script.memsnap("around work --continue");
   const Step list = script.memsnap("list");

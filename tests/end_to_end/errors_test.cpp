@@ -74,10 +74,10 @@ TEST_CASE("no wrong use harms the session") {
   script.run_with("1");
   script.memsnap("take before");
   for (const std::string words :
-       {"start 5", "take before", "take one two", "take now", "stats lineno nothing", "stats type", "stats 99",
-        "stats lineno before before", "stats --limit", "stats --limit few", "stats --limit -1", "stats --nonsense",
-        "diff lineno before nothing", "diff lineno before now now", "traceback", "traceback 0", "traceback x",
-        "delete 99"}) {
+       {"start 5", "take before", "take one two", "take now", "stats lineno nothing", "stats type --cumulative",
+        "stats 99", "stats lineno before before", "stats --limit", "stats --limit few", "stats --limit -1",
+        "stats --nonsense", "diff lineno before nothing", "diff lineno before now now", "traceback", "traceback 0",
+        "traceback x", "delete 99"}) {
     expect_error(words);
   }
   script.cont();

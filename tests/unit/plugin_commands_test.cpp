@@ -621,8 +621,21 @@ TEST_CASE("stats' and diff's other errors give the usage", "[unit]") {
   CHECK(memsnap("stats -x") == "memsnap: no option '-x'" + usage);
   CHECK(memsnap("diff before now before") ==
         "memsnap: one word too many: 'before'; usage: memsnap diff [KEY] [OLD [NEW]] [--limit N] [--all] [--json]");
-  CHECK(memsnap("stats type") == "memsnap: KEY type needs the types of blocks, which will come with 'memsnap blocks'");
+  CHECK(memsnap("stats type --cumulative") == "memsnap: --cumulative goes with lineno, filename, function and module");
   CHECK_FALSE(memsnap.session.last_table().has_value());
+}
+
+TEST_CASE("A program without debug information has blocks of unknown types", "[unit]") {
+  Traced memsnap;
+  const std::string rows = "#1 <unknown>: size=21.0 KiB, count=3, average=7168 B\nTotal: size=21.0 KiB, count=3\n";
+  CHECK(memsnap("stats type now") == "now, by type\n" + rows);
+  memsnap("take before");
+  CHECK(memsnap("stats type") == "before, by type\n" + rows);
+  memsnap.allocate(FakeProgram::leak, 100, 0x20000);
+  CHECK(memsnap("diff type") ==
+        "before -> now, by type\n"
+        "#1 <unknown>: size=21.1 KiB (+100 B), count=4 (+1), average=5400 B\n"
+        "Total: size=21.1 KiB (+100 B), count=4 (+1)\n");
 }
 
 TEST_CASE("Ctrl-C ends a table", "[unit]") {

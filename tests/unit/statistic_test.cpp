@@ -251,15 +251,56 @@ TEST_CASE("Filters choose blocks by their call site, or by any frame", "[unit]")
 
 TEST_CASE("What a key cannot do is refused with a reason", "[unit]") {
   Fixture f;
-  for (const auto key : {Key::traceback, Key::domain, Key::thread}) {
+  for (const auto key : {Key::traceback, Key::domain, Key::thread, Key::type}) {
     const auto refused = statistics({}, f.by(key, true), f.blame);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == Code::usage);
     CHECK(refused.error().message == "--cumulative goes with lineno, filename, function and module");
   }
-  const auto refused = differences({}, {}, f.by(Key::type), f.blame);
-  REQUIRE_FALSE(refused);
-  CHECK(refused.error().code == Code::unsupported);
+}
+
+TEST_CASE("Blocks of one traceback can be of several types", "[unit]") {
+  Fixture f;
+  const auto mixed = f.stacks.traceback({f.make});
+  const auto plain = f.stacks.traceback({f.main});
+  auto grouping = f.by(Key::type);
+  grouping.types = [mixed](const LiveCount& live) {
+    return live.origin.traceback == mixed
+               ? std::vector<TypeShare>{{"Circle", live.size - 30, live.count - 1}, {"Square", 30, 1}}
+               : std::vector<TypeShare>{{"Square", live.size, live.count}};
+  };
+  const auto newer = snapshot_of({live(mixed, 130, 3), live(plain, 20, 1)});
+  const auto ranking = statistics(newer, grouping, f.blame);
+  REQUIRE(ranking);
+  REQUIRE(ranking->rows.size() == 2);
+  CHECK(ranking->rows[0].group.label == "Circle");
+  CHECK(ranking->rows[0].size == 100);
+  CHECK(ranking->rows[0].count == 2);
+  CHECK(ranking->rows[1].group.label == "Square");
+  CHECK(ranking->rows[1].size == 50);
+  CHECK(ranking->rows[1].count == 2);
+  CHECK(ranking->rows[1].largest == mixed);
+  CHECK(ranking->total.size == 150);
+  CHECK(ranking->total.count == 4);
+
+  const auto changed = differences(snapshot_of({live(mixed, 80, 2)}), newer, grouping, f.blame);
+  REQUIRE(changed);
+  REQUIRE(changed->rows.size() == 2);
+  CHECK(changed->rows[0].group.label == "Circle");
+  CHECK(changed->rows[0].size_diff == 50);
+  CHECK(changed->rows[1].size_diff == 20);
+
+  f.filters = {{.pattern = "*/b.cpp"}};
+  grouping.filters = f.filters;
+  CHECK(statistics(newer, grouping, f.blame)->rows.size() == 1);
+}
+
+TEST_CASE("Where nobody knows types, they are unknown", "[unit]") {
+  Fixture f;
+  const auto rows = f.stats(snapshot_of({live(f.stacks.traceback({f.make}), 130, 3)}), Key::type);
+  REQUIRE(rows.size() == 1);
+  CHECK(rows[0].group.label == "<unknown>");
+  CHECK(rows[0].size == 130);
 }
 
 TEST_CASE("Ranking can be interrupted", "[unit]") {
@@ -269,6 +310,12 @@ TEST_CASE("Ranking can be interrupted", "[unit]") {
   const auto ranking = statistics(snapshot_of({live(f.stacks.traceback({f.make}), 1, 1)}), grouping, f.blame);
   REQUIRE_FALSE(ranking);
   CHECK(ranking.error().code == Code::interrupted);
+  // Where types are asked for, a search that ended early has told too little.
+  grouping.key = Key::type;
+  grouping.progress = [](double share) { return share < 1; };
+  const auto types = statistics(snapshot_of({live(f.stacks.traceback({f.make}), 1, 1)}), grouping, f.blame);
+  REQUIRE_FALSE(types);
+  CHECK(types.error().code == Code::interrupted);
 }
 
 TEST_CASE("Sizes near the limits do not overflow", "[unit]") {
