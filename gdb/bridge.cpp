@@ -84,6 +84,14 @@ void on_breakpoints_changed() {
   });
 }
 
+void on_signal_stop(const std::string& signal) {
+  guarded([&signal](Plugin& plugin) {
+    if (plugin.session.tracing() == Tracing::yes && plugin.debugger.is_current_inferior()) {
+      plugin.session.on_signal_stop(signal);
+    }
+  });
+}
+
 void on_process_gone(int inferior) {
   guarded([inferior](Plugin& plugin) {
     if (inferior == plugin.debugger.inferior_number()) {
@@ -174,4 +182,5 @@ PYBIND11_MODULE(_memsnap, module) {
   module.def("on_breakpoints_changed", &on_breakpoints_changed);
   module.def("on_modules_changed", &on_modules_changed);
   module.def("on_process_gone", &on_process_gone);
+  module.def("on_signal_stop", &on_signal_stop);
 }

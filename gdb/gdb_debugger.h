@@ -30,6 +30,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   Result<BreakpointId> set_breakpoint(Address address) override;
   void remove_breakpoints(std::span<const BreakpointId> ids) override;
   Result<void> watch_modules(bool on) override;
+  void watch_signals() override {}  // gdb.events.stop tells of them
   ThreadLabel thread_label(OsThreadId id) override;
   std::string injection_obstacle() override;
   std::vector<MemoryRegion> regions() override;

@@ -167,7 +167,12 @@ def _register(gdb, bridge):
         if frame is not None:
             gdb.execute("frame %d" % frame)
 
+    def signal_stopped(event):
+        if isinstance(event, gdb.SignalEvent):
+            bridge.on_signal_stop(event.stop_signal)
+
     gdb.events.stop.connect(show_frame)
+    gdb.events.stop.connect(signal_stopped)
     gdb.events.exited.connect(lambda event: bridge.on_process_gone(event.inferior.num))
 
 

@@ -315,6 +315,21 @@ std::string LldbDebugger::source_path(const std::string& path) {
 
 bool LldbDebugger::interrupted() { return debugger_.GetCommandInterpreter().WasInterrupted(); }
 
+void LldbDebugger::watch_signals() { stop_frame_.watch(target()); }
+
+std::string LldbDebugger::stop_signal() {
+  auto stopped = process();
+  for (std::uint32_t i = 0; i < stopped.GetNumThreads(); ++i) {
+    auto thread = stopped.GetThreadAtIndex(i);
+    if (thread.GetStopReason() == lldb::eStopReasonSignal && thread.GetStopReasonDataCount() != 0) {
+      const auto number = static_cast<std::int32_t>(thread.GetStopReasonDataAtIndex(0));
+      const auto* name = stopped.GetUnixSignals().GetSignalAsCString(number);
+      return name == nullptr ? "" : name;
+    }
+  }
+  return {};
+}
+
 void LldbDebugger::tell(const std::string& text) {
   lldb::SBFile output = debugger_.GetOutputFile();
   std::size_t written = 0;

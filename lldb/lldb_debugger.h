@@ -56,6 +56,7 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   Result<BreakpointId> set_breakpoint(Address address) override;
   void remove_breakpoints(std::span<const BreakpointId> ids) override;
   Result<void> watch_modules(bool on) override;
+  void watch_signals() override;
   ThreadLabel thread_label(OsThreadId id) override;
   std::string injection_obstacle() override;
   std::vector<MemoryRegion> regions() override;
@@ -87,6 +88,8 @@ class LldbDebugger final : public Debugger, private MemoryReader {
   /// Deletes what was removed while a handler ran. Only while none does.
   void delete_removed();
   StopFrame& stop_frame() { return stop_frame_; }
+  /// The name of the signal that stopped the process; empty where it was none.
+  std::string stop_signal();
   class Thread;
 
  private:

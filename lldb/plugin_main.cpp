@@ -97,9 +97,25 @@ bool before_resuming(void* baton, const char**) {
   return false;
 }
 
-bool on_frame_select(void* baton, const char**) {
+void on_stop(Plugin& plugin) {
+  const auto lock = plugin.lock_for_command();
+  if (!lock || plugin.session.tracing() != Tracing::yes) {
+    return;
+  }
+  if (const auto signal = plugin.debugger.stop_signal(); !signal.empty()) {
+    plugin.session.on_signal_stop(signal);
+  }
+}
+
+bool on_frame_select(void* baton, const char** words) {
   try {
-    return static_cast<Plugin*>(baton)->debugger.stop_frame().select();
+    auto& plugin = *static_cast<Plugin*>(baton);
+    const bool is_watch = StopFrame::watches(words);
+    const bool is_selected = plugin.debugger.stop_frame().select();
+    if (is_watch) {
+      on_stop(plugin);
+    }
+    return is_selected || is_watch;
   } catch (...) {
     return false;
   }

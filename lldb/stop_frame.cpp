@@ -13,9 +13,13 @@ constexpr long kLastToKeep = 14;
 // Of no effect, should it come without us.
 constexpr const char* kHook = "target stop-hook add --one-liner 'frame select --relative 0'";
 
-std::string give(lldb::SBThread thread, const std::string& command) {
+// The same for every stop: told apart by its number.
+constexpr const char* kWatch = "target stop-hook add --one-liner 'frame select --relative 00'";
+constexpr std::string_view kWatchNumber = "00";
+
+std::string give(lldb::SBTarget target, const std::string& command) {
   lldb::SBCommandReturnObject result;
-  thread.GetProcess().GetTarget().GetDebugger().GetCommandInterpreter().HandleCommand(command.c_str(), result);
+  target.GetDebugger().GetCommandInterpreter().HandleCommand(command.c_str(), result);
   return result.Succeeded() && result.GetOutput() != nullptr ? result.GetOutput() : "";
 }
 
@@ -29,9 +33,12 @@ void StopFrame::choose(lldb::SBThread thread, std::uint32_t index) {
   }
   thread_ = thread;
   index_ = index;
+  if (watched_ == thread.GetProcess().GetTarget()) {
+    return;  // that hook serves; of several, LLDB would print which is which
+  }
   // It answers: Stop hook #1 added.
   constexpr std::string_view kBefore = "#";
-  const auto answer = give(thread, kHook);
+  const auto answer = give(thread.GetProcess().GetTarget(), kHook);
   const auto begin = answer.find(kBefore);
   if (begin != std::string::npos) {
     const auto end = answer.find_first_not_of("0123456789", begin + 1);
@@ -51,9 +58,25 @@ bool StopFrame::select() {
 void StopFrame::forget() {
   index_.reset();
   if (!hook_.empty()) {
-    give(thread_, fmt::format("target stop-hook delete {}", hook_));
+    give(thread_.GetProcess().GetTarget(), fmt::format("target stop-hook delete {}", hook_));
     hook_.clear();
   }
+}
+
+void StopFrame::watch(lldb::SBTarget target) {
+  if (!(watched_ == target)) {
+    watched_ = target;
+    give(target, kWatch);
+  }
+}
+
+bool StopFrame::watches(const char** words) {
+  for (; words != nullptr && *words != nullptr; ++words) {
+    if (*words == kWatchNumber) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace memsnap

@@ -20,6 +20,10 @@ class StopFrame {
   bool select();
   /// Takes the hook out, where there is one. Not while it runs.
   void forget();
+  /// Has a stop hook in the target from now on, whose command watches(words) knows. LLDB has no other word of a stop
+  /// for a plugin that does not take the events from LLDB's own.
+  void watch(lldb::SBTarget target);
+  static bool watches(const char** words);
 
   /// The command that select() answers.
   static constexpr const char* kCommand = "frame select";
@@ -28,6 +32,7 @@ class StopFrame {
   lldb::SBThread thread_;
   std::optional<std::uint32_t> index_;
   std::string hook_;  // its number; empty for none
+  lldb::SBTarget watched_;
 };
 
 }  // namespace memsnap

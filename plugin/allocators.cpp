@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "core/module.h"
+#include "core/recorder/layout.h"
 
 namespace memsnap {
 namespace {
@@ -97,6 +98,41 @@ bool is_cxx_library(std::string_view path) {
 
 AddressRange code_of(const ElfSymbol& symbol) { return {{symbol.value}, {symbol.value + symbol.size}}; }
 
+void sort_and_unify(std::vector<AddressRange>& ranges) {
+  std::ranges::sort(ranges);
+  const auto duplicates = std::ranges::unique(ranges);
+  ranges.erase(duplicates.begin(), duplicates.end());
+}
+
+std::uint8_t families_of(const EntryPointSpec& spec) {
+  if (!spec.is_plain) {
+    return layout::kAnyFamily;
+  }
+  if (spec.domain != "new") {
+    return layout::kMallocFamily;
+  }
+  return spec.name.starts_with("_Zna") || spec.name.starts_with("_Zda") ? layout::kNewArrayFamily : layout::kNewFamily;
+}
+
+// Where a module has only some of the operators, the C++ library's others go on to these: `new[]` to `new`.
+void widen_families(std::vector<EntryPoint>& entry_points) {
+  std::uint8_t gives = 0;
+  std::uint8_t takes = 0;
+  for (const auto& entry : entry_points) {
+    const bool is_one = entry.families == layout::kNewFamily || entry.families == layout::kNewArrayFamily;
+    if (is_one && (entry.spec.name == "_Znwm" || entry.spec.name == "_Znam")) {
+      gives |= entry.families;
+    } else if (is_one && (entry.spec.name == "_ZdlPv" || entry.spec.name == "_ZdaPv")) {
+      takes |= entry.families;
+    }
+  }
+  constexpr std::uint8_t kBoth = layout::kNewFamily | layout::kNewArrayFamily;
+  for (auto& entry : entry_points) {
+    const bool is_operator = (entry.families & kBoth) != 0 && (gives != kBoth || takes != kBoth);
+    entry.families |= is_operator ? kBoth : 0;
+  }
+}
+
 void add_once(std::vector<AddressRange>& ranges, const ElfSymbol& symbol) {
   const auto code = code_of(symbol);
   if (std::ranges::find(ranges, code) == ranges.end()) {
@@ -142,6 +178,10 @@ const std::vector<EntryPointSpec>& known_entry_points() {
   return table;
 }
 
+bool is_operator_delete(std::string_view symbol) {
+  return symbol.starts_with("_ZdlPv") || symbol.starts_with("_ZdaPv");
+}
+
 bool is_operator_new(std::string_view symbol) { return symbol.starts_with("_Znwm") || symbol.starts_with("_Znam"); }
 
 void for_each_function(const ElfFile& file, const ElfFile* debug_file,
@@ -173,16 +213,22 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
 
   ModuleEntryPoints found;
   if (is_dynamic_loader(path)) {
+    found.is_dynamic_loader = true;
     return found;
   }
   if (base_name(path).starts_with("ld-musl") || base_name(path).starts_with("libc.musl")) {
     found.c_library = CLibrary::musl;
   }
   const bool passes_on = is_cxx_library(path);
+  const bool is_gnu = base_name(path).starts_with("libstdc++.so");
+  bool has_local = false;
+  bool has_local_operator = false;
+  std::unordered_map<std::uint64_t, std::uint8_t> families;                            // by offset
   std::vector<ElfSymbol> locals;                                                       // with plain names
   std::unordered_map<std::uint64_t, std::pair<std::size_t, std::uint64_t>> by_offset;  // rank in the table, size
   const auto visit = [&](const ElfSymbol& symbol) {
     note_run_time(symbol, found);
+    has_local = has_local || !symbol.is_global;
     const auto rank = ranks.find(symbol.name);
     if (rank == ranks.end()) {
       return;
@@ -190,14 +236,21 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
     const auto& spec = known_entry_points()[rank->second];
     if (spec.is_plain && !symbol.is_global) {
       locals.push_back(symbol);
+      has_local_operator = has_local_operator || spec.domain == "new";
       return;
     }
     if (passes_on && spec.domain == "new") {
       if (is_operator_new(symbol.name)) {
-        found.operator_new.push_back({{symbol.value}, {symbol.value + symbol.size}});
+        found.operator_new.push_back(code_of(symbol));
+      } else if (is_operator_delete(symbol.name)) {
+        found.operator_delete.push_back(code_of(symbol));
+        if (is_gnu && (symbol.name == "_ZdlPv" || symbol.name == "_ZdlPvSt11align_val_t")) {
+          add_once(found.passing_deletes, symbol);
+        }
       }
       return;
     }
+    families[symbol.value] |= families_of(spec);
     const auto [entry, is_new] = by_offset.try_emplace(symbol.value, rank->second, symbol.size);
     if (!is_new && rank->second < entry->second.first) {
       entry->second = {rank->second, symbol.size};
@@ -211,6 +264,7 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
       const auto has_rank = [rank](const auto& entry) { return entry.second.first == rank; };
       if (std::ranges::none_of(by_offset, has_rank)) {
         by_offset.try_emplace(symbol.value, rank, symbol.size);
+        families[symbol.value] |= families_of(known_entry_points()[rank]);
       }
     }
     found.init_array = file.init_array();
@@ -219,12 +273,16 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
     found.syscall = {};
   }
   for (const auto& [offset, entry] : by_offset) {
-    found.entry_points.push_back({known_entry_points()[entry.first], offset, entry.second});
+    found.entry_points.push_back({.spec = known_entry_points()[entry.first],
+                                  .offset = offset,
+                                  .size = entry.second,
+                                  .families = families[offset]});
   }
+  widen_families(found.entry_points);
+  found.names_operators = (has_local && !has_local_operator) || passes_on || found.c_library != CLibrary::none;
   order_and_measure(found.entry_points, file, debug_file);
-  std::ranges::sort(found.operator_new);
-  const auto duplicates = std::ranges::unique(found.operator_new);
-  found.operator_new.erase(duplicates.begin(), duplicates.end());
+  sort_and_unify(found.operator_new);
+  sort_and_unify(found.operator_delete);
   return found;
 }
 

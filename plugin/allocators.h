@@ -42,12 +42,16 @@ const std::vector<EntryPointSpec>& known_entry_points();
 /// A C++ `operator new` in a C++ library, which calls malloc: what it returns belongs to the domain `new`.
 bool is_operator_new(std::string_view symbol);
 
+/// The same for `operator delete`, which calls free.
+bool is_operator_delete(std::string_view symbol);
+
 /// An entry point in a module's file.
 struct EntryPoint {
   EntryPointSpec spec;
-  std::uint64_t offset = 0;  ///< as the file counts
-  std::uint64_t size = 0;    ///< of its code
-  std::uint64_t room = 0;    ///< bytes up to the next symbol, or about as many as `size` where there is none
+  std::uint64_t offset = 0;   ///< as the file counts
+  std::uint64_t size = 0;     ///< of its code
+  std::uint64_t room = 0;     ///< bytes up to the next symbol, or about as many as `size` where there is none
+  std::uint8_t families = 0;  ///< as in layout::Site, of all the names that it has
 };
 
 /// Calls `visit` with each function of a module's file, and of its debug file where there is one.
@@ -64,11 +68,17 @@ enum class CLibrary : std::uint8_t { none, gnu, musl };
 struct ModuleEntryPoints {
   std::vector<EntryPoint> entry_points;    ///< ascending by offset, each address once
   std::vector<AddressRange> operator_new;  ///< code of `operator new`s that are not entry points
-  std::vector<AddressRange> find_fde;      ///< code of the C++ run time's search for unwind information
-  std::vector<AddressRange> exits;         ///< code of the C library's functions that end the process
-  std::vector<AddressRange> other_exits;   ///< the same of run times that have stacks of their own
-  AddressRange prctl;                      ///< of a C library: the functions by which a process
-  AddressRange syscall;                    ///< comes to put a filter of system calls on itself
+  /// The same for `operator delete`; `passing_deletes` are those that all others go on to, and that end in free.
+  std::vector<AddressRange> operator_delete;
+  std::vector<AddressRange> passing_deletes;
+  /// Whether an operator of C++ that it may have would be known: its symbols were not stripped, or are not needed.
+  bool names_operators = false;
+  bool is_dynamic_loader = false;
+  std::vector<AddressRange> find_fde;     ///< code of the C++ run time's search for unwind information
+  std::vector<AddressRange> exits;        ///< code of the C library's functions that end the process
+  std::vector<AddressRange> other_exits;  ///< the same of run times that have stacks of their own
+  AddressRange prctl;                     ///< of a C library: the functions by which a process
+  AddressRange syscall;                   ///< comes to put a filter of system calls on itself
   CLibrary c_library = CLibrary::none;
   std::uint64_t init_array = 0;  ///< of a C library: as ElfFile::init_array
 };

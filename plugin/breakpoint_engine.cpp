@@ -33,13 +33,15 @@ constexpr std::size_t kNestingDepth = 64;
 }  // namespace
 
 BreakpointEngine::BreakpointEngine(Debugger& debugger, Recording& recording, EntryPoints& entry_points,
-                                   UnwindTables& tables, std::uint32_t frame_limit)
+                                   UnwindTables& tables, const BreakpointSettings& settings)
     : debugger_(debugger),
       recording_(recording),
       entry_points_(entry_points),
       tables_(tables),
-      frame_limit_(frame_limit),
-      stack_(debugger.memory()) {}
+      settings_(settings),
+      stack_(debugger.memory()),
+      freed_(settings.history),
+      knows_all_(settings.from_process_start) {}
 
 Result<void> BreakpointEngine::watch(const EntryPoint& entry_point, const LoadedModule& module) {
   const Address address{entry_point.offset + module.bias};
@@ -73,6 +75,7 @@ Result<void> BreakpointEngine::watch_modules() {
 
 Result<void> BreakpointEngine::modules_changed(const ModuleMap& modules) {
   modules_ = modules;
+  taking_families_.clear();
   // What was unmapped took its breakpoints with it; another module may come to lie there.
   std::vector<BreakpointId> gone;
   const auto forget = [&](Address address, const Pc& pc, BreakpointId breakpoint) {
@@ -103,7 +106,7 @@ PassedLimits BreakpointEngine::breakpoint_hit(Address address, StoppedThread& th
   if (const auto site = sites_.find(address); site != sites_.end()) {
     on_entry(address, site->second, thread);
   }
-  PassedLimits passed;
+  PassedLimits passed{.has_fault = std::exchange(has_new_fault_, false)};
   if (limit_ && !was_past && size() > *limit_) {
     passed.size = size();
   }
@@ -176,19 +179,31 @@ PendingCall BreakpointEngine::call_of(Address address, const Site& site, Stopped
   return call;
 }
 
-void BreakpointEngine::free_pool(const PendingCall& call) {
-  const bool is_one = call.entry_point->spec.pool >= 0;
-  ledger_.free_pool(call.space, is_one ? std::optional(call.pool) : std::nullopt);
+void BreakpointEngine::free_pool(const PendingCall& call, StoppedThread& thread) {
+  const auto pool = call.entry_point->spec.pool >= 0 ? std::optional(call.pool) : std::nullopt;
+  if (freed_.room() != 0) {
+    const auto freed_by = traceback_of(call, thread);
+    for (const auto& [key, block] : ledger_.blocks()) {
+      if (block.space == call.space && block.pool == pool.value_or(block.pool)) {
+        keep_freed(block, freed_by, thread.id());
+      }
+    }
+  }
+  ledger_.free_pool(call.space, pool);
 }
 
 // The memory is the pool's own business: nothing is added, and what is in the books already comes off.
 void BreakpointEngine::take_inside(PendingCall call, StoppedThread& thread, std::uint64_t rsp) {
   const auto& spec = call.entry_point->spec;
+  const auto* block = ledger_.find(call.pointer, call.space);
   if (spec.kind == CallKind::free_all) {
-    free_pool(call);
-  } else if (ledger_.find(call.pointer, call.space) == nullptr) {
+    free_pool(call, thread);
+  } else if (block == nullptr) {
     return;
   } else if (spec.kind == CallKind::free) {
+    if (freed_.room() != 0) {
+      keep_freed(*block, traceback_of(call, thread), thread.id());
+    }
     ledger_.free(call.pointer, call.space);
   } else if (spec.kind == CallKind::reallocate) {
     call.is_inside = true;
@@ -243,8 +258,12 @@ void BreakpointEngine::on_free(PendingCall call, StoppedThread& thread) {
   const bool is_own_business = !spec.is_own && ledger_.find(call.pointer, call.space) == nullptr && caller != nullptr &&
                                caller == modules_.find(call.entry);
   if (spec.kind == CallKind::free_all) {
-    free_pool(call);
+    free_pool(call, thread);
   } else if (!is_own_business) {
+    judge(call, thread);
+    if (const auto* block = ledger_.find(call.pointer, call.space); block != nullptr && freed_.room() != 0) {
+      keep_freed(*block, traceback_of(call, thread), thread.id());
+    }
     ledger_.free(call.pointer, call.space);
   }
   call.is_watched = call.is_watched && watch_return(call.return_address).empty();
@@ -264,8 +283,11 @@ void BreakpointEngine::on_call(PendingCall call, StoppedThread& thread, std::uin
   if (!calls.empty() && !calls.back().is_watched) {
     calls.pop_back();
   }
-  call.traceback = traceback(thread, call.return_address, {rsp}, frame_limit_);
+  call.traceback = traceback(thread, call.return_address, {rsp}, settings_.frame_limit);
   if (call.entry_point->spec.kind == CallKind::reallocate && call.pointer) {
+    if (!call.is_inside) {
+      judge(call, thread);
+    }
     call.old = ledger_.detach(call.pointer, call.space);
   }
   calls.push_back(std::move(call));
@@ -353,6 +375,7 @@ void BreakpointEngine::finish(const PendingCall& call, std::uint64_t result, OsT
       return;
     }
     if (call.old) {
+      keep_freed(*call.old, recording_.tracebacks.intern(call.traceback), thread);
       ledger_.free_detached(*call.old);
     } else {
       ledger_.count_unknown_free();
@@ -365,14 +388,21 @@ void BreakpointEngine::finish(const PendingCall& call, std::uint64_t result, OsT
 
 Origin BreakpointEngine::origin(const PendingCall& call, OsThreadId thread) {
   const auto& frames = call.traceback.frames;
-  const auto domain = entry_points_.is_operator_new(frames.empty() ? nullptr : &frames.front())
-                          ? recording_.domains.intern("new")
-                          : call.domain;
+  const bool is_new = entry_points_.is_operator_new(frames.empty() ? nullptr : &frames.front());
+  const auto domain = is_new ? recording_.domains.intern("new") : call.domain;
+  const auto id = recording_.tracebacks.intern(call.traceback);
+  families_[id] |= call.entry_point->spec.is_own ? layout::kAnyFamily
+                   : is_new                      ? layout::kNewFamily | layout::kNewArrayFamily
+                                                 : call.entry_point->families;
+  return {id, domain, thread_id(thread)};
+}
+
+ThreadId BreakpointEngine::thread_id(OsThreadId thread) {
   const auto [entry, is_new] = threads_.try_emplace(thread);
   if (is_new) {
     entry->second = recording_.threads.intern(to_string(debugger_.thread_label(thread)));
   }
-  return {recording_.tracebacks.intern(call.traceback), domain, entry->second};
+  return entry->second;
 }
 
 void BreakpointEngine::give_back(std::vector<PendingCall>& abandoned) {
@@ -404,6 +434,8 @@ void BreakpointEngine::stop(bool process_is_gone) {
 Result<void> BreakpointEngine::clear() {
   ledger_.clear();
   was_cleared_ = true;
+  freed_.clear();
+  knows_all_ = false;
   is_past_site_limit_ = false;
   return {};
 }
@@ -428,7 +460,7 @@ Result<void> BreakpointEngine::set_site_limit(std::optional<SiteLimit> limit) {
 Result<Snapshot> BreakpointEngine::now() {
   auto snapshot = take_snapshot(ledger_);
   snapshot.engine = name();
-  snapshot.frames = frame_limit_;
+  snapshot.frames = settings_.frame_limit;
   return snapshot;
 }
 
@@ -473,7 +505,11 @@ EngineReport BreakpointEngine::report() {
   const auto order = [](const WatchedEntryPoint& entry) { return std::tie(entry.domain, entry.module, entry.name); };
   std::ranges::sort(report.entry_points, {}, order);
   report.not_recorded = not_recorded_;
-  report.overhead_debugger = ledger_.memory_bytes() + recording_.tracebacks.memory_bytes() + tables_.memory_bytes();
+  report.faults = total_times(faults_);
+  report.faults_lost = faults_lost_;
+  report.history = freed_.room();
+  report.overhead_debugger =
+      ledger_.memory_bytes() + freed_.memory_bytes() + recording_.tracebacks.memory_bytes() + tables_.memory_bytes();
   return report;
 }
 

@@ -31,7 +31,7 @@ Completions complete_start(Session&, Words words) {
   if (!words.empty() && words.back() == "--engine") {
     return {"auto", "breakpoint", "recorder"};
   }
-  return {"--engine"};
+  return {"--engine", "--history"};
 }
 
 Completions complete_around(Session&, Words words) {
@@ -95,6 +95,7 @@ Completions complete_leaks(Session& session, Words words) {
 
 Completions complete_refs(Session&, Words) { return {"--path", "--limit", "--json"}; }
 
+Completions complete_faults(Session&, Words) { return {"--all", "--json", "--limit"}; }
 Completions complete_json(Session&, Words) { return {"--json"}; }
 Completions complete_traceback(Session&, Words) { return {"--all", "--json"}; }
 
@@ -109,10 +110,11 @@ Completions complete_help(Session&, Words words) {
 }
 
 constexpr std::array kCommands = {
-    Command{"start", "[NFRAMES] [--engine auto|recorder|breakpoint]", "Start tracing allocations.",
+    Command{"start", "[NFRAMES] [--engine auto|recorder|breakpoint] [--history N]", "Start tracing allocations.",
             "Before 'run', tracing is armed: nothing of the program's allocations is missed. In a live or attached\n"
             "process, blocks are recorded from now on. NFRAMES is how many physical frames of a traceback are kept,\n"
-            "1 to 256; default 32.\n",
+            "1 to 256; default 32. --history keeps the last N freed blocks, 1 to 1000000, each with where it was\n"
+            "allocated and freed: 'memsnap faults' and 'memsnap block' then know them.\n",
             commands::start, complete_start},
     Command{"stop", "", "Stop tracing, and leave the process as it was.", "Snapshots stay.\n", commands::stop, nullptr},
     Command{"status", "[--json]", "Show what is traced, and what tracing costs.", "Sizes are bytes.\n",
@@ -173,6 +175,11 @@ constexpr std::array kCommands = {
             "globals,\n"
             "stacks and other blocks. --path shows the shortest way from a root instead.\n",
             commands::refs, complete_refs},
+    Command{"faults", "[--limit N] [--all] [--json]", "Show what the allocator was asked that makes no sense.",
+            "A block freed twice, freed at an inner or a foreign address, or by another family than it came from\n"
+            "('new' and 'free'), each with the tracebacks known, the newest first. With 'start --history N' a double\n"
+            "free is known as one, with where the block was freed first; else it is a free of what is no block.\n",
+            commands::faults, complete_faults},
     Command{"filter", "include|exclude PATTERN[:LINE] [--all-frames] | list | clear",
             "Choose which blocks tables show, by the file they come from.",
             "PATTERN is a glob on the call site's file. With --all-frames every frame of a traceback is looked at.\n",

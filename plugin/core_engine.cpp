@@ -76,6 +76,12 @@ Result<std::optional<LiveBlock>> CoreEngine::find_block(Address address, std::ui
   return of_core_file(recorder_.find_block(address, slack));
 }
 
+Result<std::optional<FreedBlock>> CoreEngine::find_freed(Address address) {
+  return of_core_file(recorder_.find_freed(address));
+}
+
+Result<std::vector<Fault>> CoreEngine::faults() { return of_core_file(recorder_.faults()); }
+
 Result<std::vector<LiveBlock>> CoreEngine::live_blocks() { return of_core_file(recorder_.live_blocks()); }
 
 Result<std::vector<AddressRange>> CoreEngine::own_memory() { return of_core_file(recorder_.own_memory()); }

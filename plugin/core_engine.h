@@ -30,6 +30,8 @@ class CoreEngine final : public Engine {
   Result<std::vector<LiveBlock>> live_blocks() override;
   Result<std::vector<AddressRange>> own_memory() override;
   bool has_forgotten_blocks() override { return recorder_.has_forgotten_blocks(); }
+  Result<std::optional<FreedBlock>> find_freed(Address address) override;
+  Result<std::vector<Fault>> faults() override;
   Result<void> clear() override { return cannot_be_traced(); }
   Result<void> reset_peak() override { return cannot_be_traced(); }
   Result<void> set_limit(std::optional<std::uint64_t>) override { return cannot_be_traced(); }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/address.h"
@@ -124,6 +125,10 @@ class Debugger {
   /// its code runs. `false` ends it.
   virtual Result<void> watch_modules(bool on) = 0;
 
+  /// From now on, on_signal_stop comes. Once asked for it may come for good; where a debugger has nothing to do for
+  /// it, it comes anyway. May be called from a handler.
+  virtual void watch_signals() = 0;
+
   /// Core files do not have the names of threads.
   virtual ThreadLabel thread_label(OsThreadId id) = 0;
 
@@ -226,6 +231,8 @@ class DebuggerEvents {
   virtual void on_breakpoints_changed() = 0;
   /// Modules came or went, or a process came to be (by run, attach or exec).
   virtual void on_modules_changed() = 0;
+  /// A signal has stopped the program for the user to see, by its name: "SIGSEGV". All threads are stopped.
+  virtual void on_signal_stop(std::string_view signal) = 0;
   /// The process is gone: exited, killed or detached from. Breakpoints may be removed here.
   virtual void on_process_gone() = 0;
 };

@@ -32,6 +32,9 @@ struct EngineReport {
   std::string remark;                                 ///< what the user should know of it; mostly empty
   std::uint64_t overhead_process = 0;                 ///< bytes in the inferior
   std::uint64_t overhead_debugger = 0;                ///< bytes in the debugger
+  std::uint64_t faults = 0;                           ///< calls that make no sense
+  std::uint64_t faults_lost = 0;                      ///< those of them that are only counted
+  std::uint64_t history = 0;                          ///< freed blocks that are kept
 };
 
 /// A live block, and where it came from.
@@ -44,6 +47,47 @@ struct LiveBlock {
   auto operator<=>(const LiveBlock&) const = default;
 };
 
+/// A block that is no more.
+struct FreedBlock {
+  LiveBlock block;  ///< as it was
+  TracebackId freed_by{};
+  ThreadId freed_in{};
+
+  auto operator<=>(const FreedBlock&) const = default;
+};
+
+enum class FaultKind : std::uint8_t {
+  freed_again,  ///< the address of a block that was freed
+  inner,        ///< one that lies in a live block, not at its start
+  foreign,      ///< one where no block is
+  mismatch,     ///< a live block of another family, or of a pool
+};
+
+/// What an allocator was asked that makes no sense: a call that was to take a block.
+struct Fault {
+  FaultKind kind = FaultKind::foreign;
+  Address address;                           ///< that the call was given
+  std::uint64_t times = 1;                   ///< that the same was done from there; the rest is of the first time
+  TracebackId traceback{};                   ///< of the call
+  ThreadId thread{};                         ///< that made it
+  bool is_reallocated = false;               ///< the call was to reallocate
+  std::optional<LiveBlock> block{};          ///< that it is about; none for `foreign`
+  std::optional<TracebackId> first_freed{};  ///< freed_again: where the block was freed before
+  ThreadId first_thread{};                   ///< and by whom
+  std::string given{};                       ///< mismatch: what gave the block, `new`
+  std::string taken{};                       ///< and what was to take it, `free`
+  bool is_on_stack = false;                  ///< foreign: the address is on the stack of the call
+
+  auto operator<=>(const Fault&) const = default;
+};
+
+/// How often something was done that makes no sense.
+std::uint64_t total_times(const std::vector<Fault>& faults);
+
+/// How messages call the families of layout::Site: what gives a block, and what takes one.
+std::string_view giving_word(std::uint8_t families);
+std::string_view taking_word(std::uint8_t families, bool is_reallocated);
+
 /// A call site that the user has set a limit to.
 struct SiteLimit {
   std::uint64_t bytes = 0;
@@ -52,8 +96,10 @@ struct SiteLimit {
 
 /// The limits that were passed at a hit, and what was live then, in bytes.
 struct PassedLimits {
-  std::optional<std::uint64_t> size;
-  std::optional<std::uint64_t> size_at_site;
+  std::optional<std::uint64_t> size{};
+  std::optional<std::uint64_t> size_at_site{};
+
+  bool has_fault = false;  ///< a call was seen that makes no sense
 
   bool any() const { return size || size_at_site; }
 };
@@ -92,6 +138,10 @@ class Engine {
   /// pool had from its allocator before it was known as one. Takes memory and time by the blocks, not by the
   /// tracebacks.
   virtual Result<std::vector<LiveBlock>> live_blocks() = 0;
+  /// The block freed last that begins at `address` or that it lies in, as far as freed blocks are kept.
+  virtual Result<std::optional<FreedBlock>> find_freed(Address address) = 0;
+  /// The newest first. A call is at fault from its beginning on. Nothing is told that is not certain.
+  virtual Result<std::vector<Fault>> faults() = 0;
   virtual Result<void> clear() = 0;
   virtual Result<void> reset_peak() = 0;
   /// Stops the program at each allocation that takes what is live from at most `bytes` to more; nullopt: at none.

@@ -89,6 +89,7 @@ Result<void> RecorderEngine::begin() {
   remark_ = installation_->own_problem();
   set_epoch(epoch_);
   watch_start_and_exit();
+  watch_faults();
   tell_symbols();
   return tell_limits();
 }
@@ -100,9 +101,17 @@ Result<void> RecorderEngine::go_on() {
     return set;
   }
   set_epoch(epoch_);
+  if (auto kept = installation_->keep_freed(settings_.history); !kept) {
+    return kept;
+  }
+  const std::uint32_t none = 0;
   if (!goes_on_) {
-    const std::uint32_t from_start = 0;
-    if (auto set = installation_->set(offsetof(layout::Control, from_start), from_start); !set) {
+    for (const auto field : {offsetof(layout::Control, from_start), offsetof(layout::Control, fault_count)}) {
+      if (auto set = installation_->set(field, none); !set) {
+        return set;
+      }
+    }
+    if (auto set = installation_->set(offsetof(layout::Control, faults_lost), std::uint64_t{0}); !set) {
       return set;
     }
     if (auto cleared = clear(); !cleared) {
@@ -111,6 +120,9 @@ Result<void> RecorderEngine::go_on() {
   } else {
     goes_on_from_start_ = installation_->get<std::uint32_t>(offsetof(layout::Control, from_start)) != 0;
     if (!installation_->unwatched().empty()) {
+      if (auto set = installation_->set(offsetof(layout::Control, knows_all), none); !set) {
+        return set;
+      }
       remark_ = fmt::format("while no debugger was attached, calls of {} were not recorded",
                             fmt::join(installation_->unwatched(), ", "));
     }
@@ -122,6 +134,7 @@ Result<void> RecorderEngine::go_on() {
     return told;
   }
   watch_start_and_exit();
+  watch_faults();
   tell_symbols();
   return installation_->place_all();
 }
@@ -202,6 +215,13 @@ void RecorderEngine::watch(Address address, std::unordered_map<Address, Breakpoi
   }
 }
 
+// Where that cannot be, faults are noted all the same.
+void RecorderEngine::watch_faults() {
+  if (const auto breakpoint = debugger_.set_breakpoint(installation_->faulted())) {
+    at_faulted_ = *breakpoint;
+  }
+}
+
 void RecorderEngine::breakpoints_changed() {
   if (!is_installed_ || is_gone_) {
     return;
@@ -229,6 +249,9 @@ PassedLimits RecorderEngine::breakpoint_hit(Address address, StoppedThread& thre
     const auto caller = thread.read(Register::r11);
     return caller && debugger_.set_pc(thread.id(), {*caller}) ? take_passed() : PassedLimits();
   }
+  if (at_faulted_ && address == installation_->faulted()) {
+    return {.has_fault = true};
+  }
   if (const auto stub = is_installed_ ? installation_->stub_behind(address) : std::nullopt) {
     static_cast<void>(debugger_.set_pc(thread.id(), *stub));
   }
@@ -236,7 +259,9 @@ PassedLimits RecorderEngine::breakpoint_hit(Address address, StoppedThread& thre
     return {};
   }
   if (const auto books = read_books()) {
-    last_ = Last{snapshot_of(*books), ledger_.totals(*books), report_of(&*books)};
+    last_ = Last{snapshot_of(*books), ledger_.totals(*books), report_of(&*books),
+                 faults_of(*books).value_or(std::vector<Fault>())};
+    last_->report.faults = total_times(last_->faults);
   }
   return {};
 }
@@ -251,6 +276,9 @@ void RecorderEngine::stop(bool process_is_gone) {
   }
   if (const auto at_passed = std::exchange(at_passed_, std::nullopt)) {
     all.push_back(*at_passed);
+  }
+  if (const auto at_faulted = std::exchange(at_faulted_, std::nullopt)) {
+    all.push_back(*at_faulted);
   }
   debugger_.remove_breakpoints(all);
   is_gone_ = process_is_gone;
@@ -331,6 +359,15 @@ Result<void> RecorderEngine::clear() {
   if (auto set = set_peak(*books); !set) {
     return set;
   }
+  // What a block is that is freed from here on is not known any more.
+  const std::uint32_t no = 0;
+  if (auto set = installation_->set(offsetof(layout::Control, knows_all), no); !set) {
+    return set;
+  }
+  const auto freed = installation_->get<std::uint64_t>(offsetof(layout::Control, history_count));
+  if (auto set = installation_->set(offsetof(layout::Control, history_floor), freed); !set) {
+    return set;
+  }
   return tell_limits();
 }
 
@@ -368,6 +405,8 @@ EngineReport RecorderEngine::report_of(const RecordedBooks* books) const {
   report.overhead_debugger =
       recording_.tracebacks.memory_bytes() + tables_.memory_bytes() + origins_.capacity() * sizeof(Known);
   if (books != nullptr) {
+    report.faults_lost = books->faults_lost;
+    report.history = books->history;
     report.overhead_process += books->mapped;
     for (std::size_t i = 0; i < kReasonTexts.size(); ++i) {
       if (books->not_recorded[i] != 0) {
@@ -385,7 +424,12 @@ EngineReport RecorderEngine::report() {
     return last_ ? last_->report : lost;
   }
   const auto books = read_books();
-  return report_of(books ? &*books : nullptr);
+  if (!books) {
+    return report_of(nullptr);
+  }
+  auto report = report_of(&*books);
+  report.faults = total_times(faults_of(*books).value_or(std::vector<Fault>()));
+  return report;
 }
 
 }  // namespace memsnap

@@ -38,6 +38,8 @@ class RecorderEngine final : public Engine {
   Result<std::optional<LiveBlock>> find_block(Address address, std::uint64_t slack) override;
   Result<std::vector<LiveBlock>> live_blocks() override;
   Result<std::vector<AddressRange>> own_memory() override;
+  Result<std::optional<FreedBlock>> find_freed(Address address) override;
+  Result<std::vector<Fault>> faults() override;
   Result<void> clear() override;
   bool has_forgotten_blocks() override;
   Result<void> reset_peak() override;
@@ -70,12 +72,14 @@ class RecorderEngine final : public Engine {
     Snapshot snapshot;
     Totals totals;
     EngineReport report;
+    std::vector<Fault> faults;
   };
 
   Result<void> begin();
   Result<void> go_on();
   void tell_symbols();
   void watch_start_and_exit();
+  void watch_faults();
   void watch(Address address, std::unordered_map<Address, BreakpointId>& watches);
   Result<RecordedBooks> read_books();
   Result<void> learn_origins(const RecorderReader& reader, const RecordedBooks& books);
@@ -84,6 +88,10 @@ class RecorderEngine final : public Engine {
   ThreadId thread(std::uint32_t index, const RecordedBooks& books);
   Snapshot snapshot_of(const RecordedBooks& books);
   std::optional<LiveBlock> live_block(const RecordedBlock& block, const RecordedBooks& books);
+  Result<std::vector<Fault>> faults_of(const RecordedBooks& books);
+  std::optional<Fault> fault_of(const RecordedFault& recorded, const RecordedBooks& books);
+  bool names_operators(TracebackId traceback);
+  bool is_dynamic_loaders(TracebackId traceback);
   EngineReport report_of(const RecordedBooks* books) const;
   Result<void> tell_limits();
   Result<void> tell_limit();
@@ -118,7 +126,8 @@ class RecorderEngine final : public Engine {
   std::unordered_map<Address, BreakpointId> starts_;
   std::optional<std::uint64_t> limit_;  // bytes
   std::optional<SiteLimit> site_limit_;
-  std::optional<BreakpointId> at_passed_;  // where threads come by that passed it
+  std::optional<BreakpointId> at_passed_;   // where threads come by that passed it
+  std::optional<BreakpointId> at_faulted_;  // where threads come by that have noted a fault
   std::optional<Last> last_;
 };
 

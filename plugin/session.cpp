@@ -80,9 +80,9 @@ Result<std::string> Session::start(const StartOptions& options) {
       return std::unexpected(begun.error());
     }
   }
-  auto text = process_is_gone_
-                  ? fmt::format("memsnap: armed, {} frames, engine {}\n", options_.frames, options_.engine)
-                  : fmt::format("memsnap: tracing, {} frames, engine {}\n", options_.frames, engine_->name());
+  const auto text = fmt::format("memsnap: {}, {} frames, engine {}{}\n", process_is_gone_ ? "armed" : "tracing",
+                                options_.frames, process_is_gone_ ? std::string_view(options_.engine) : engine_->name(),
+                                options_.history == 0 ? std::string() : fmt::format(", history {}", options_.history));
   return text + fallback_line();
 }
 
@@ -353,13 +353,20 @@ Result<void> Session::begin(bool from_process_start) {
   } else {
     make_recorder();
   }
-  return tell_engine();
+  auto told = tell_engine();
+  if (told && engine_->has_entry_points()) {
+    if (const auto faults = engine_->faults(); faults && !faults->empty()) {
+      debugger_.watch_signals();  // of a recorder that an earlier debugger left
+    }
+  }
+  return told;
 }
 
 void Session::make_breakpoint_engine() {
   recorder_ = nullptr;
   adopt_engine(
-      std::make_unique<BreakpointEngine>(debugger_, recording_, entry_points_, unwind_tables_, options_.frames));
+      std::make_unique<BreakpointEngine>(debugger_, recording_, entry_points_, unwind_tables_,
+                                         BreakpointSettings{options_.frames, from_process_start_, options_.history}));
 }
 
 void Session::adopt_engine(std::unique_ptr<Engine> engine) {
@@ -370,9 +377,9 @@ void Session::adopt_engine(std::unique_ptr<Engine> engine) {
 }
 
 void Session::make_recorder() {
-  auto recorder =
-      std::make_unique<RecorderEngine>(debugger_, recording_, entry_points_, unwind_tables_,
-                                       RecorderSettings{options_.frames, from_process_start_}, recorder_control_);
+  auto recorder = std::make_unique<RecorderEngine>(
+      debugger_, recording_, entry_points_, unwind_tables_,
+      RecorderSettings{options_.frames, from_process_start_, options_.history}, recorder_control_);
   recorder_ = recorder.get();
   adopt_engine(std::move(recorder));
 }
@@ -406,6 +413,9 @@ Result<void> Session::tell_engine() {
 AfterHit Session::on_breakpoint(Address address, StoppedThread& thread) {
   auto after = AfterHit::go_on;
   const auto passed = engine_ && !process_is_gone_ ? engine_->breakpoint_hit(address, thread) : PassedLimits();
+  if (passed.has_fault) {
+    debugger_.watch_signals();
+  }
   if (passed.any()) {
     tell_passed(passed);
     thread.select_frame(user_frame(thread));
@@ -487,6 +497,20 @@ void Session::on_modules_changed() {
   } else if (done && !had_fallen_back && !why_breakpoint_.empty()) {
     debugger_.tell(fallback_line());
   }
+}
+
+// Where the process is about to die of what the allocator was asked, or may be.
+void Session::on_signal_stop(std::string_view signal) {
+  if ((signal != "SIGSEGV" && signal != "SIGABRT" && signal != "SIGBUS") || !engine_ || process_is_gone_) {
+    return;
+  }
+  const auto faults = engine_->faults();
+  if (!faults || faults->empty()) {
+    return;
+  }
+  const auto times = total_times(*faults);
+  debugger_.tell(fmt::format("memsnap: {} recorded; 'memsnap faults' shows what the allocator was asked\n",
+                             times == 1 ? "a fault was" : fmt::format("{} faults were", times)));
 }
 
 void Session::on_process_gone() {

@@ -41,6 +41,8 @@ struct StartOptions {
   std::uint32_t frames = 32;        ///< physical frames of a traceback, 1 to kMostFrames
   std::string engine = "auto";      ///< auto, recorder, breakpoint
   std::uint32_t script_frames = 0;  ///< see Snapshot
+  static constexpr std::uint32_t kMostHistory = 1'000'000;
+  std::uint32_t history = 0;  ///< freed blocks to keep with both tracebacks, at most kMostHistory
 };
 
 /// Code::usage where there is no such engine.
@@ -135,6 +137,7 @@ class Session final : public DebuggerEvents {
   void on_breakpoints_changed() override;
   void on_modules_changed() override;
   void on_process_gone() override;
+  void on_signal_stop(std::string_view signal) override;
 
  private:
   Result<void> notice_process();

@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -45,6 +46,32 @@ struct RecordedBlock {
   auto operator<=>(const RecordedBlock&) const = default;
 };
 
+/// A block that was freed.
+struct RecordedFreed {
+  RecordedBlock block;
+  std::uint32_t freed_by = 0;  ///< RecordedOrigin::number of the call that freed it
+  std::uint32_t thread = 0;    ///< RecordedThread::index of who did
+
+  auto operator<=>(const RecordedFreed&) const = default;
+};
+
+/// What an allocator was asked that makes no sense.
+struct RecordedFault {
+  layout::FaultKind kind = layout::FaultKind::foreign;
+  Address address;                       ///< that the call was given
+  std::uint64_t times = 0;               ///< that the same was done from there
+  std::optional<RecordedBlock> block{};  ///< that it is about
+  std::uint32_t origin = 0;              ///< RecordedOrigin::number of the call
+  std::uint32_t thread = 0;              ///< RecordedThread::index
+  std::uint32_t first_freed = 0;         ///< freed_again: origin of the call that freed the block
+  std::uint32_t first_thread = 0;        ///< and its thread
+  std::uint8_t given = 0;                ///< families that the block can be of
+  std::uint8_t taken = 0;                ///< and those that the call can be of
+  std::uint16_t domain = 0;              ///< Site::domain of the block's
+  bool is_on_stack = false;              ///< foreign: the address is on the stack of the call
+  bool is_reallocated = false;           ///< by a realloc
+};
+
 /// Something that a call under way is about to enter into the books, which do not have it yet.
 struct PendingChange {
   std::uint32_t thread = 0;     ///< RecordedThread::index
@@ -63,10 +90,12 @@ struct RecordedBooks {
   std::uint64_t unknown_frees = 0;
   std::uint64_t missed_frees = 0;
   std::array<std::uint64_t, layout::kReasons> not_recorded{};  ///< by layout::Reason
-  std::uint64_t peak = 0;    ///< largest live size, when a thread last had to look; what is live now may be more
-  std::int64_t live = 0;     ///< what the threads' sums of bytes add up to, with what the user had forgotten
-  bool is_quiet = true;      ///< no thread is changing the books, nor has taken a block out to reallocate it
-  std::uint64_t mapped = 0;  ///< bytes that the recorder uses in the inferior for its tables
+  std::uint64_t peak = 0;         ///< largest live size, when a thread last had to look; what is live now may be more
+  std::int64_t live = 0;          ///< what the threads' sums of bytes add up to, with what the user had forgotten
+  bool is_quiet = true;           ///< no thread is changing the books, nor has taken a block out to reallocate it
+  std::uint64_t mapped = 0;       ///< bytes that the recorder uses in the inferior for its tables
+  std::uint64_t faults_lost = 0;  ///< for which there was no room
+  std::uint64_t history = 0;      ///< freed blocks that there is room for
 };
 
 /// Where a number of origins come from.

@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 7;
+inline constexpr std::uint32_t kVersion = 8;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 
@@ -87,6 +87,14 @@ constexpr std::uint64_t make_key(std::uint64_t address, std::uint8_t space) { re
 constexpr std::uint64_t key_address(std::uint64_t key) { return key & ~std::uint64_t{kSpaces - 1}; }
 constexpr std::uint8_t key_space(std::uint64_t key) { return static_cast<std::uint8_t>(key & (kSpaces - 1)); }
 
+/// Families of allocator functions, a bit each: what one of a family gave, one of the same has to take. Several bits
+/// where it cannot be told which of them it is.
+inline constexpr std::uint8_t kMallocFamily = 1;
+inline constexpr std::uint8_t kNewFamily = 2;
+inline constexpr std::uint8_t kNewArrayFamily = 4;
+inline constexpr std::uint8_t kAnyFamily = 7;
+inline constexpr unsigned kFamilyBits = 3;
+
 /// An entry point that is hooked. Its stub loads the site's address into r11 and jumps to the recorder's code.
 struct Site {
   std::uint64_t original;      ///< the moved instructions, which go on in the entry point's own code
@@ -101,7 +109,17 @@ struct Site {
   std::uint8_t space;
   std::int8_t pool;     ///< which of several pools: an argument that is the same for all blocks of one
   std::uint64_t bytes;  ///< the size where no argument says it
+  std::uint8_t families;
+  std::uint8_t is_whole;  ///< 1: no other function than those that are hooked gives what this one takes
 };
+
+/// Code of the C++ library's `operator new`, which calls malloc.
+struct OperatorCode {
+  std::uint64_t begin;
+  std::uint64_t end;
+  std::uint8_t families;
+};
+inline constexpr std::size_t kOperators = 32;
 
 // --- what the recorder keeps
 
@@ -166,11 +184,11 @@ struct OriginRecord {
   std::uint64_t
       frames;  ///< uint64_t[frame_count], innermost first: return addresses, tagged in bits 56..63 (0: native)
   std::uint16_t frame_count;
-  std::uint8_t end;      ///< a TracebackEnd
-  std::uint8_t space;    ///< of the domain
-  std::uint16_t domain;  ///< Site::domain
-  Place place;           ///< the debugger's
-  std::uint8_t unused;
+  std::uint8_t end;          ///< a TracebackEnd
+  std::uint8_t space;        ///< of the domain
+  std::uint16_t domain;      ///< Site::domain
+  Place place;               ///< the debugger's
+  std::uint8_t families;     ///< what its blocks belong to; above kFamilyBits the same of the sites that gave them
   std::uint32_t thread;      ///< ThreadState::index of the thread
   std::uint32_t next_left;   ///< the next in the list at ThreadState::left_origins, 0 at its end
   std::uint64_t stopped_at;  ///< for TracebackEnd::no_unwind_info, the address
@@ -230,8 +248,52 @@ struct Operation {
   BlockEntry old;            ///< free: the block as it was; else the new one. (What a realloc took is in
                              ///< ThreadState::detached.)
   std::uint64_t pool;        ///< free: the pool that it came from, in another space than 0
+  std::uint64_t history;     ///< FreedEntry::sequence of the one that goes with it, which does not count yet; 0: none
   Undo undo[6];
 };
+
+/// A block that was freed, in a ring: sequence number s is at (s - 1) % FreedRing::capacity.
+struct FreedEntry {
+  std::uint64_t sequence;  ///< from 1 on; with kBeingWritten where the rest means nothing
+  BlockEntry block;
+  std::uint32_t origin;  ///< of the call that freed it
+  std::uint32_t thread;  ///< ThreadState::index of who did
+};
+inline constexpr std::uint64_t kBeingWritten = std::uint64_t{1} << 63;
+
+/// The head of the ring; FreedEntry[capacity] follow.
+struct FreedRing {
+  std::uint64_t capacity;
+  std::uint64_t kept;  ///< how many of the last ones count: fewer, so that what a new one replaces does not
+};
+inline constexpr std::uint64_t kMostHistory = 1'000'000;
+inline constexpr std::uint64_t kSpareHistory = 64;  ///< of the capacity, for calls under way
+
+/// What an allocator was asked that makes no sense.
+enum class FaultKind : std::uint8_t {
+  freed_again,  ///< the address of a block that was freed
+  inner,        ///< one that lies in a live block, not at its start
+  foreign,      ///< one where no block is
+  mismatch,     ///< a live block of another family, or of a pool
+  count,
+};
+
+/// One of them. Written once; what is the same again only counts. A call is at fault from its beginning on.
+struct FaultRecord {
+  std::uint64_t address;  ///< that the call was given
+  std::uint64_t times;
+  BlockEntry block;            ///< `low` 0: none
+  std::uint32_t origin;        ///< of the call
+  std::uint32_t thread;        ///< ThreadState::index
+  std::uint32_t first_freed;   ///< freed_again: origin of the call that freed the block
+  std::uint32_t first_thread;  ///< and its thread
+  std::uint32_t is_filled;     ///< 1: all of it is there
+  FaultKind kind;
+  std::uint8_t families;        ///< of the call
+  std::uint8_t is_on_stack;     ///< foreign: the address is on the stack of the call
+  std::uint8_t is_reallocated;  ///< by a realloc
+};
+inline constexpr std::uint32_t kFaults = 256;
 
 /// A frame of the stack as it was at the last walk. Outermost first in ThreadState::walked.
 struct WalkedFrame {
@@ -269,9 +331,9 @@ struct LastCall {
   std::uint64_t checks_end;
   std::uint64_t modules_generation;
   std::uint64_t record;  ///< the OriginRecord
+  std::uint64_t site;    ///< the Site that was called
   std::uint32_t origin;  ///< its number, 0: nothing is known
   std::uint32_t frame_limit;
-  std::uint32_t domain;
 };
 
 struct RowCacheEntry {
@@ -377,13 +439,18 @@ struct Control {
   std::uint32_t tid_offset;   ///< where the C library keeps a thread's number, from the thread pointer on; 0: unknown
   std::uint32_t has_fsbase;   ///< whether rdfsbase can be used
   std::uint32_t from_start;   ///< no block can be older than the recorder
+  std::uint64_t history;      ///< FreedRing; 0: freed blocks are forgotten
   std::uint64_t modules;      ///< ModuleList
   std::uint64_t modules_generation;
   std::uint64_t sites;  ///< Site[site_count]
   std::uint64_t site_count;
-  std::int64_t forgotten;    ///< bytes in the sum of all ThreadState::live that the user had forgotten
-  std::uint64_t notes;       ///< the debugger's own, for who attaches later: address, 0 for none
-  std::uint64_t notes_size;  ///< bytes
+  std::int64_t forgotten;              ///< bytes in the sum of all ThreadState::live that the user had forgotten
+  std::uint64_t notes;                 ///< the debugger's own, for who attaches later: address, 0 for none
+  std::uint64_t notes_size;            ///< bytes
+  std::uint64_t history_floor;         ///< what was entered up to this sequence number the user had forgotten
+  std::uint32_t knows_all;             ///< 1: every block since the process began, none was forgotten
+  std::uint32_t has_pools;             ///< 1: there are spaces other than 0; what a pool does inside is not known
+  OperatorCode operators[kOperators];  ///< of modules that are mapped; 0: none
 
   // The recorder's; by atomic instructions.
   alignas(64) std::uint64_t threads;  ///< the first ThreadState
@@ -402,14 +469,20 @@ struct Control {
   std::uint32_t unused3;
   Limit limit;
   SiteLimit site_limit;
-  alignas(64) std::uint32_t origin_count;  ///< numbers given out, to threads
+  alignas(64) std::uint64_t history_count;  ///< sequence numbers given out
+  std::int64_t looks_left;                  ///< entries that may still be looked at in search of what is behind a fault
+  std::uint64_t faults_lost;                ///< for which there was no room, or no time to look into them
+  std::uint32_t fault_count;                ///< of `faults` taken
+  std::uint32_t has_seen_delete;            ///< 1: an `operator delete` has made itself known
+  alignas(64) std::uint32_t origin_count;   ///< numbers given out, to threads
   std::uint32_t unused;
   alignas(64) std::uint64_t origin_chunks[kOriginChunks];  ///< OriginRecord[kOriginsPerChunk] each
   Shard shards[kSpaces * kShards];
+  FaultRecord faults[kFaults];
   ThreadSlot thread_slots[kThreadSlots];
 };
 
 static_assert(sizeof(OriginRecord) * kOriginsAtATime % 128 == 0 && kOriginsPerChunk % kOriginsAtATime == 0);
-static_assert(sizeof(Row) == 8 && sizeof(BlockEntry) == 16 && sizeof(Shard) == 64);
+static_assert(sizeof(Row) == 8 && sizeof(BlockEntry) == 16 && sizeof(Shard) == 64 && sizeof(FreedEntry) == 32);
 
 }  // namespace memsnap::layout

@@ -55,6 +55,15 @@ class RecorderReader {
   /// Blocks are taken for `slack` bytes longer than they are. Looks through all blocks.
   Result<std::optional<RecordedBlock>> find_block(Address address, std::uint64_t slack = 0) const;
 
+  /// Calls `visit` for each freed block that there is room for, the last one first, until it returns false.
+  Result<void> for_each_freed(const std::function<bool(const RecordedFreed&)>& visit) const;
+
+  /// The block freed last that begins at `address` or that it lies in.
+  Result<std::optional<RecordedFreed>> find_freed(Address address) const;
+
+  /// In the order they were first noted. One is there from its call's beginning on.
+  Result<std::vector<RecordedFault>> read_faults() const;
+
  private:
   // What is needed of a layout::ThreadState.
   struct Thread {
@@ -97,6 +106,8 @@ class RecorderReader {
   Result<void> add_origins(RecordedBooks& books) const;
   void add_threads(RecordedBooks& books) const;
   Result<void> add_foreign_frees(RecordedBooks& books) const;
+  Result<layout::FreedRing> freed_ring() const;
+  Result<layout::OriginRecord> read_record(std::uint32_t number) const;
 
   Result<void> read_frames(RecordedTracebacks& tracebacks, const std::vector<std::uint64_t>& addresses) const;
   bool is_hidden(const layout::BlockEntry& entry, std::uint8_t space) const;

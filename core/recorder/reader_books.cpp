@@ -19,6 +19,12 @@ Result<RecordedBooks> RecorderReader::read_books() const {
   books.mapped = control_->mapped;
   books.peak = static_cast<std::uint64_t>(std::max<std::int64_t>(control_->peak - control_->forgotten, 0));
   std::ranges::copy(control_->not_recorded, books.not_recorded.begin());
+  books.faults_lost = control_->faults_lost;
+  const auto ring = freed_ring();
+  if (!ring) {
+    return std::unexpected(ring.error());
+  }
+  books.history = ring->kept;
   auto done = add_origins(books);
   if (done) {
     add_threads(books);

@@ -17,6 +17,7 @@ Result<std::string> diff(Session& session, Words words);
 Result<std::string> around(Session& session, Words words);
 Result<std::string> limit(Session& session, Words words);
 Result<std::string> check(Session& session, Words words);
+Result<std::string> faults(Session& session, Words words);
 Result<std::string> traceback(Session& session, Words words);
 Result<std::string> block(Session& session, Words words);
 Result<std::string> blocks(Session& session, Words words);

@@ -53,24 +53,32 @@ Json status_json(Session& session) {
     reasons[reason] = calls;
   }
   const auto engine_name = engine == nullptr ? std::string_view(session.options().engine) : engine->name();
-  return {{"tracing", to_string(session.tracing())},
-          {"engine", engine == nullptr && session.tracing() == Tracing::no ? Json() : Json(engine_name)},
-          {"frames", now.frames == 0 ? session.options().frames : now.frames},
-          {"size", totals.size},
-          {"count", totals.count},
-          {"peak", totals.peak},
-          {"tracebacks", now.tracebacks()},
-          {"allocations", totals.allocations},
-          {"frees", totals.frees},
-          {"allocated", totals.allocated},
-          {"not_recorded", not_recorded},
-          {"not_recorded_reasons", reasons},
-          {"unknown_frees", totals.unknown_frees},
-          {"missed_frees", totals.missed_frees},
-          {"remark", report.remark.empty() ? session.remark() : report.remark},
-          {"overhead_process", report.overhead_process},
-          {"overhead_debugger", report.overhead_debugger},
-          {"domains", domains_json(report)}};
+  Json status = {{"tracing", to_string(session.tracing())},
+                 {"engine", engine == nullptr && session.tracing() == Tracing::no ? Json() : Json(engine_name)},
+                 {"frames", now.frames == 0 ? session.options().frames : now.frames},
+                 {"size", totals.size},
+                 {"count", totals.count},
+                 {"peak", totals.peak},
+                 {"tracebacks", now.tracebacks()},
+                 {"allocations", totals.allocations},
+                 {"frees", totals.frees},
+                 {"allocated", totals.allocated},
+                 {"not_recorded", not_recorded},
+                 {"not_recorded_reasons", reasons},
+                 {"unknown_frees", totals.unknown_frees},
+                 {"missed_frees", totals.missed_frees},
+                 {"faults", report.faults},
+                 {"remark", report.remark.empty() ? session.remark() : report.remark},
+                 {"overhead_process", report.overhead_process},
+                 {"overhead_debugger", report.overhead_debugger},
+                 {"domains", domains_json(report)}};
+  if (report.history != 0) {
+    status["history"] = report.history;
+  }
+  if (report.faults_lost != 0) {
+    status["faults_lost"] = report.faults_lost;
+  }
+  return status;
 }
 
 // The same as `key: value` lines; what people read as a size has it in words behind.

@@ -10,14 +10,16 @@ Result<std::string> start(Session& session, Words words) {
   Arguments arguments("start");
   arguments.allow_words(1);
   StartOptions options;
-  std::string history;
+  std::optional<std::uint32_t> history;
   arguments.value("--engine", options.engine);
   arguments.value("--history", history);
   if (auto parsed = arguments.parse(words); !parsed) {
     return std::unexpected(parsed.error());
   }
-  if (!history.empty()) {
-    return fail(Code::unsupported, "--history is not there yet; 'memsnap start' without it works");
+  options.history = history.value_or(0);
+  if (history && (*history < 1 || *history > StartOptions::kMostHistory)) {
+    return fail(Code::usage, fmt::format("'{}' is no number of freed blocks; --history takes 1 to {}", *history,
+                                         StartOptions::kMostHistory));
   }
   if (auto known = check_engine(options.engine); !known) {
     return std::unexpected(known.error());

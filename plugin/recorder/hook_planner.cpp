@@ -75,13 +75,23 @@ std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known)
   std::vector<HookableFunction> functions;
   for (const auto& entry : known.entry_points) {
     const bool only_free = entry.spec.kind == CallKind::free && one_free;
-    functions.push_back({&entry.spec, entry.spec.name, entry.offset, entry.size, entry.room, only_free});
+    functions.push_back({.spec = &entry.spec,
+                         .name = entry.spec.name,
+                         .offset = entry.offset,
+                         .size = entry.size,
+                         .room = entry.room,
+                         .only_free = only_free,
+                         .families = entry.families,
+                         .is_whole = known.c_library != CLibrary::none});
   }
   const auto add = [&functions](std::string_view name, AddressRange code, HookPurpose purpose) {
     if (const auto size = code.end - code.begin; size != 0) {
-      functions.push_back({nullptr, name, code.begin.value, size, size, false, purpose});
+      functions.push_back({.name = name, .offset = code.begin.value, .size = size, .room = size, .purpose = purpose});
     }
   };
+  for (const auto& code : known.passing_deletes) {
+    add("operator delete", code, HookPurpose::delete_);
+  }
   for (const auto& code : known.find_fde) {
     add("_Unwind_Find_FDE", code, HookPurpose::find_fde);
   }
@@ -96,7 +106,8 @@ std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known)
 std::vector<HookableFunction> hookable_functions(const std::deque<EntryPoint>& own) {
   std::vector<HookableFunction> functions;
   for (const auto& entry : own) {
-    functions.push_back({&entry.spec, entry.spec.name, entry.offset, entry.size, entry.room});
+    functions.push_back(
+        {.spec = &entry.spec, .name = entry.spec.name, .offset = entry.offset, .size = entry.size, .room = entry.room});
   }
   return functions;
 }
@@ -185,9 +196,10 @@ Result<HookPlan> HookPlanner::plan(const HookableFunction& function, const Loade
   if (!site_address) {
     return std::unexpected(site_address.error());
   }
-  auto to = function.purpose == HookPurpose::find_fde ? recorder_.hook_find_fde
-            : function.purpose == HookPurpose::exit   ? recorder_.hook_exit
-                                                      : recorder_.hook_filter;
+  auto to = function.purpose == HookPurpose::delete_    ? recorder_.hook_delete
+            : function.purpose == HookPurpose::find_fde ? recorder_.hook_find_fde
+            : function.purpose == HookPurpose::exit     ? recorder_.hook_exit
+                                                        : recorder_.hook_filter;
   layout::Site site{};
   // What stands before the arguments of prctl.
   site.pointer = function.purpose == HookPurpose::syscall ? 1 : 0;
@@ -201,6 +213,8 @@ Result<HookPlan> HookPlanner::plan(const HookableFunction& function, const Loade
     site.space = domain.space;
     site.pool = function.spec->pool;
     site.bytes = function.spec->bytes;
+    site.families = function.families;
+    site.is_whole = function.is_whole ? 1 : 0;
   }
   const auto size = std::min<std::uint64_t>(function.size, code.size());
   auto planned = plan_in({entry, code, size, *site_address, to, way, std::nullopt}, **area);

@@ -11,6 +11,7 @@
 #include "core/elf/elf_file.h"
 #include "core/inject/hook_plan.h"
 #include "core/module.h"
+#include "core/recorder/layout.h"
 #include "plugin/debugger.h"
 #include "plugin/entry_points.h"
 #include "plugin/recorder/inferior_arena.h"
@@ -25,15 +26,18 @@ struct RecorderAddresses {
   Address hook;     ///< run-time addresses of the image's functions
   Address hook_free;
   Address hook_find_fde;
+  Address hook_delete;
   Address hook_filter;
   Address hook_exit;
   Address passed;   ///< RecorderImage::passed
   Address exiting;  ///< RecorderImage::exiting
+  Address faulted;  ///< RecorderImage::faulted
 };
 
 /// What a function that is hooked is for.
 enum class HookPurpose : std::uint8_t {
   entry_point,  ///< of an allocator
+  delete_,      ///< the C++ library's `operator delete`, which goes on to free
   find_fde,     ///< the C++ run time's search for unwind information
   prctl,        ///< a filter of system calls may come by it
   syscall,      ///< or by this
@@ -49,6 +53,8 @@ struct HookableFunction {
   std::uint64_t room = 0;
   bool only_free = false;  ///< takes a block, and calls no other entry point
   HookPurpose purpose = HookPurpose::entry_point;
+  std::uint8_t families = layout::kAnyFamily;  ///< of layout::Site
+  bool is_whole = false;                       ///< the same
 
   /// Whether recording is not right without it. Most programs put no filter on themselves, and their end is not
   /// recorded.

@@ -25,8 +25,19 @@ std::size_t intern(const std::string& name, std::vector<std::string>& names) {
   return number;
 }
 
+constexpr std::uint8_t kNewFamilies = layout::kNewFamily | layout::kNewArrayFamily;
+
 // The bytes behind the first that a jump takes away: a breakpoint at the first is served as ever.
 AddressRange bent_by(const HookPlan& jump) { return {jump.moved.patch + 1, jump.moved.patch + jump.moved.patch_size}; }
+
+// Without those that pass on to another: which of the two a call came by is not seen there.
+void drop_passing_on(std::vector<HookableFunction>& functions, const ModuleEntryPoints& known, const ElfFile& file) {
+  const auto dropped =
+      std::erase_if(functions, [&](const HookableFunction& function) { return passes_on(function, known, file); });
+  for (auto& function : functions) {
+    function.families |= dropped != 0 && (function.families & kNewFamilies) != 0 ? kNewFamilies : 0;
+  }
+}
 
 std::unexpected<Error> cannot_be_hooked(std::string_view function, std::string_view module, const Error& why) {
   return fail(Code::unsupported,
@@ -111,7 +122,7 @@ Result<void> Hooks::add_module(const LoadedModule& module, const Module& names, 
   if (!file) {
     return std::unexpected(file.error());
   }
-  std::erase_if(functions, [&](const HookableFunction& function) { return passes_on(function, known, *file); });
+  drop_passing_on(functions, known, *file);
   planner_.prepare(module, *file, functions);
   const std::string module_name(base_name(names.path));
   std::vector<Hook> planned;
@@ -260,8 +271,9 @@ Result<void> Hooks::turn(Hook& hook, const ModuleMap& modules, const ModuleTable
     if (!file) {
       return std::unexpected(file.error());
     }
-    const auto functions = hook.is_own ? hookable_functions(entry_points_.own(module->id))
-                                       : hookable_functions(entry_points_.of(module->id));
+    const auto& known = entry_points_.of(module->id);
+    auto functions = hook.is_own ? hookable_functions(entry_points_.own(module->id)) : hookable_functions(known);
+    drop_passing_on(functions, known, *file);
     const auto function = std::ranges::find(functions, hook.plan.entry.value - module->bias, &HookableFunction::offset);
     if (function == functions.end()) {
       return {};

@@ -28,6 +28,10 @@ std::size_t whole_pages(std::size_t size) { return (size + kPage - 1) / kPage * 
 constexpr std::uint32_t kGnuTid = 0x2d0;
 constexpr std::uint32_t kMuslTid = 0x30;
 
+// Entries of tables that are looked at in search of what is behind faults, in all: some seconds', and some hundredths.
+constexpr std::int64_t kLooksFromStart = std::int64_t{1} << 30;
+constexpr std::int64_t kLooks = std::int64_t{1} << 24;
+
 bool has_fsbase() {
   constexpr unsigned long kFsgsbase = 2;  // HWCAP2_FSGSBASE
   return (getauxval(AT_HWCAP2) & kFsgsbase) != 0;
@@ -61,10 +65,12 @@ Result<void> Installation::map_code() {
                 .hook = *code + image_.hook,
                 .hook_free = *code + image_.hook_free,
                 .hook_find_fde = *code + image_.hook_find_fde,
+                .hook_delete = *code + image_.hook_delete,
                 .hook_filter = *code + image_.hook_filter,
                 .hook_exit = *code + image_.hook_exit,
                 .passed = *code + image_.passed,
-                .exiting = *code + image_.exiting};
+                .exiting = *code + image_.exiting,
+                .faulted = *code + image_.faulted};
   return debugger_.write(*code, image_.bytes);
 }
 
@@ -103,6 +109,7 @@ Result<void> Installation::set_up(const RecorderSettings& settings, const Module
   control->unwind_end = (addresses_.code + image_.unwind_end).value;
   control->frame_limit = settings.frame_limit;
   control->from_start = settings.from_process_start ? 1 : 0;
+  control->knows_all = control->from_start;
   control->has_fsbase = has_fsbase() ? 1 : 0;
   for (const auto& module : modules.modules()) {
     const auto library = entry_points_.of(module.id).c_library;
@@ -119,9 +126,73 @@ Result<void> Installation::set_up(const RecorderSettings& settings, const Module
       !written) {
     return written;
   }
+  // Blocks from before are no faults: there it pays less to look for what is behind a free of something unknown.
+  const std::int64_t looks = settings.from_process_start ? kLooksFromStart : kLooks;
+  if (auto told = set(offsetof(layout::Control, looks_left), looks); !told) {
+    return told;
+  }
+  if (auto kept = keep_freed(settings.history); !kept) {
+    return kept;
+  }
   hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, mappings_, arena_, addresses_);
   hooks_->planner().add_area({addresses_.code + whole_pages(image_.bytes.size()), addresses_.code_end});
   return update(modules, names);
+}
+
+Result<void> Installation::keep_freed(std::uint32_t blocks) {
+  if (blocks == 0) {
+    return {};
+  }
+  // A thread may be about to write to the ring that there was: that one stays as it is.
+  const layout::FreedRing head{blocks + layout::kSpareHistory, blocks};
+  const auto ring =
+      mappings_.map(whole_pages(sizeof head + head.capacity * sizeof(layout::FreedEntry)), Protection::read_write, {});
+  if (!ring) {
+    return std::unexpected(ring.error());
+  }
+  if (auto written = debugger_.write(*ring, std::as_bytes(std::span(&head, 1))); !written) {
+    return written;
+  }
+  return set(offsetof(layout::Control, history), ring->value);
+}
+
+// Blocks that the C++ library's operators gave belong to its `operator delete`, as far as that makes itself known. With
+// several such libraries it is not seen whose a call was.
+Result<void> Installation::tell_operators(const ModuleMap& modules) {
+  std::array<layout::OperatorCode, layout::kOperators> operators{};
+  std::size_t count = 0;
+  const auto add = [&](AddressRange code, std::uint64_t bias, std::uint8_t families) {
+    if (count < operators.size()) {
+      operators.at(count++) = {code.begin.value + bias, code.end.value + bias, families};
+    } else {
+      operators.back() = {0, ~std::uint64_t{0}, layout::kAnyFamily};
+    }
+  };
+  const auto is_hooked = [this](Address entry) {
+    return std::ranges::any_of(hooks_->hooks(), [entry](const Hook& hook) {
+      return hook.plan.entry == entry && hook.in_place && hook.plan.way == HookWay::jump;
+    });
+  };
+  const auto has_operators = [this](const LoadedModule& module) {
+    return !entry_points_.of(module.id).operator_new.empty();
+  };
+  const bool is_one = std::ranges::count_if(modules.modules(), has_operators) == 1;
+  for (const auto& module : modules.modules()) {
+    const auto& known = entry_points_.of(module.id);
+    if (!has_operators(module)) {
+      continue;
+    }
+    if (!is_one || known.passing_deletes.empty() ||
+        !std::ranges::all_of(known.passing_deletes,
+                             [&](const AddressRange& code) { return is_hooked(code.begin + module.bias); })) {
+      add({known.operator_new.front().begin, known.operator_new.back().end}, module.bias, layout::kAnyFamily);
+      continue;
+    }
+    for (const auto& code : known.operator_new) {
+      add(code, module.bias, layout::kNewFamily | layout::kNewArrayFamily);
+    }
+  }
+  return set(offsetof(layout::Control, operators), operators);
 }
 
 Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& names) {
@@ -142,6 +213,9 @@ Result<void> Installation::update(const ModuleMap& modules, const ModuleTable& n
       return hooked;
     }
   }
+  if (auto told = tell_operators(modules); !told) {
+    return told;
+  }
   // Without them everything else is recorded all the same.
   const auto own = hook_own(modules, names);
   own_problem_ = own ? std::string() : own.error().message;
@@ -156,6 +230,11 @@ Result<void> Installation::add_own(const ModuleMap& modules, const ModuleTable& 
 
 Result<void> Installation::hook_own(const ModuleMap& modules, const ModuleTable& names) {
   Result<void> all;
+  const auto has_own = [this](const LoadedModule& module) { return !entry_points_.own(module.id).empty(); };
+  if (std::ranges::any_of(modules.modules(), has_own)) {
+    const std::uint32_t yes = 1;
+    all = set(offsetof(layout::Control, has_pools), yes);
+  }
   for (const auto& module : modules.modules()) {
     if (auto hooked = hooks_->add_own(module, names.get(module.id), domains_, spaces_); !hooked && all) {
       all = hooked;

@@ -18,6 +18,7 @@ namespace memsnap {
 struct RecorderSettings {
   std::uint32_t frame_limit = 32;
   bool from_process_start = false;  ///< no block can be older than the recorder
+  std::uint32_t history = 0;        ///< freed blocks to keep, at most layout::kMostHistory
 };
 
 /// The recorder in one process: its code, its data, its hooks.
@@ -52,6 +53,8 @@ class Installation {
   void remove_all();
   /// Gives back what the live blocks took, after remove_all(); does without while a thread may be at it.
   void forget_blocks();
+  /// Keeps so many freed blocks from now on, and forgets those before; 0 keeps what there is.
+  Result<void> keep_freed(std::uint32_t blocks);
   /// For a process that is gone.
   void forget_breakpoints() { hooks_->forget_breakpoints(); }
 
@@ -67,6 +70,8 @@ class Installation {
   Address code() const { return addresses_.code; }
   /// Where a thread comes by that has passed the limit.
   Address passed() const { return addresses_.passed; }
+  /// Where a thread comes by that has noted a fault.
+  Address faulted() const { return addresses_.faulted; }
   /// Where the process comes by that is about to end by way of a hooked function.
   Address exiting() const { return addresses_.exiting; }
   const std::vector<Hook>& hooks() const { return hooks_->hooks(); }
@@ -93,6 +98,7 @@ class Installation {
  private:
   Result<void> map_code();
   Result<void> set_up(const RecorderSettings& settings, const ModuleMap& modules, const ModuleTable& names);
+  Result<void> tell_operators(const ModuleMap& modules);
   Result<void> hook_own(const ModuleMap& modules, const ModuleTable& names);
   Result<void> write_notes();
   std::optional<Address> control_behind(Address entry);

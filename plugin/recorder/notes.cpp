@@ -124,7 +124,7 @@ std::string to_text(const RecorderNotes& notes) {
                {"control", at.control.value},
                {"functions",
                 {at.hook.value, at.hook_free.value, at.hook_find_fde.value, at.hook_filter.value, at.hook_exit.value,
-                 at.passed.value, at.exiting.value}},
+                 at.passed.value, at.exiting.value, at.hook_delete.value, at.faulted.value}},
                {"code_size", notes.code_size},
                {"domains", notes.domains},
                {"spaces", notes.spaces},
@@ -154,16 +154,19 @@ Result<RecorderNotes> notes_from_text(const std::string& text) {
     RecorderNotes notes;
     const auto code = range_of(json.at("code"));
     const auto& functions = json.at("functions");
-    notes.addresses = {code.begin,
-                       code.end,
-                       {json.at("control").get<std::uint64_t>()},
-                       {functions.at(0).get<std::uint64_t>()},
-                       {functions.at(1).get<std::uint64_t>()},
-                       {functions.at(2).get<std::uint64_t>()},
-                       {functions.at(3).get<std::uint64_t>()},
-                       {functions.at(4).get<std::uint64_t>()},
-                       {functions.at(5).get<std::uint64_t>()},
-                       {functions.at(6).get<std::uint64_t>()}};
+    const auto function = [&functions](std::size_t i) { return Address{functions.at(i).get<std::uint64_t>()}; };
+    notes.addresses = {.code = code.begin,
+                       .code_end = code.end,
+                       .control = {json.at("control").get<std::uint64_t>()},
+                       .hook = function(0),
+                       .hook_free = function(1),
+                       .hook_find_fde = function(2),
+                       .hook_delete = function(7),
+                       .hook_filter = function(3),
+                       .hook_exit = function(4),
+                       .passed = function(5),
+                       .exiting = function(6),
+                       .faulted = function(8)};
     notes.code_size = json.at("code_size").get<std::uint64_t>();
     notes.domains = json.at("domains").get<std::vector<std::string>>();
     notes.spaces = json.at("spaces").get<std::vector<std::string>>();

@@ -20,6 +20,7 @@ void check_books(Recorded& recorded, std::uint64_t address, const Base& base) {
   CHECK(totals.unknown_frees == base.totals.unknown_frees);
   CHECK(totals.missed_frees == base.totals.missed_frees);
   CHECK(recorded.not_recorded() == 0);
+  CHECK(recorded.faults().empty());
   CHECK(recorded.blocks() == with_books(recorded, address, base));
 }
 

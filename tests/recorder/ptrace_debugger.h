@@ -100,6 +100,7 @@ class PtraceDebugger final : public Debugger {
   Result<BreakpointId> set_breakpoint(Address address) override;
   void remove_breakpoints(std::span<const BreakpointId> ids) override;
   Result<void> watch_modules(bool on) override;
+  void watch_signals() override {}
   ThreadLabel thread_label(OsThreadId id) override;
   std::string injection_obstacle() override { return local_injection_obstacle(pid_); }
   std::vector<MemoryRegion> regions() override;

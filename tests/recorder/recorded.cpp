@@ -39,7 +39,10 @@ std::string message_of(const Result<T>& result) {
 
 std::string recorded_program(const std::string& name) { return fmt::format("{}/recorded_{}", MEMSNAP_RECORDED, name); }
 
-Recorded::Recorded(std::uint32_t frames) : session(debugger), frames_(frames) { debugger.set_events(&session); }
+Recorded::Recorded(std::uint32_t frames, std::uint32_t history)
+    : session(debugger), frames_(frames), history_(history) {
+  debugger.set_events(&session);
+}
 
 void Recorded::launch(const std::string& program, const std::vector<std::string>& arguments,
                       const std::vector<std::string>& environment) {
@@ -48,7 +51,7 @@ void Recorded::launch(const std::string& program, const std::vector<std::string>
 }
 
 void Recorded::record() {
-  const auto started = session.start({.frames = frames_, .engine = "recorder"});
+  const auto started = session.start({.frames = frames_, .engine = "recorder", .history = history_});
   INFO(message_of(started));
   REQUIRE(started.has_value());
 }
@@ -123,6 +126,24 @@ Look Recorded::look() {
   REQUIRE(done.has_value());
   std::ranges::sort(look.blocks);
   return look;
+}
+
+std::vector<RecordedFreed> Recorded::freed() {
+  std::vector<RecordedFreed> all;
+  const auto done = reader().for_each_freed([&](const RecordedFreed& each) {
+    all.push_back(each);
+    return true;
+  });
+  INFO(message_of(done));
+  REQUIRE(done.has_value());
+  return all;
+}
+
+std::vector<Fault> Recorded::faults() {
+  auto found = engine().faults();
+  INFO(message_of(found));
+  REQUIRE(found.has_value());
+  return std::move(*found);
 }
 
 std::uint64_t Recorded::not_recorded() {

@@ -33,7 +33,8 @@ struct Look {
 /// A program and the recorder in it.
 class Recorded {
  public:
-  explicit Recorded(std::uint32_t frames = 32);
+  /// `history`: freed blocks to keep.
+  explicit Recorded(std::uint32_t frames = 32, std::uint32_t history = 0);
 
   /// Starts one of our programs, which is recorded from its first instruction on.
   void launch(const std::string& program, const std::vector<std::string>& arguments = {},
@@ -56,6 +57,10 @@ class Recorded {
   Totals totals();
   Blocks blocks();
   Look look();
+  /// The last one first.
+  std::vector<RecordedFreed> freed();
+  /// Of calls that made no sense.
+  std::vector<Fault> faults();
   /// Calls that were not recorded, for whatever reason.
   std::uint64_t not_recorded();
 
@@ -75,6 +80,7 @@ class Recorded {
   void read_bytes(std::uint64_t address, std::span<std::byte> into);
 
   std::uint32_t frames_;
+  std::uint32_t history_;
 };
 
 /// Has a debugger of its own record a process, let it run, and be killed. Returns whether it came that far. `limit` is

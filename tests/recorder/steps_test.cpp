@@ -1,5 +1,7 @@
 // A stop at any instruction shows the books as they were before a call or as they are after it.
 
+#include <algorithm>
+
 #include "tests/catch.h"
 #include "tests/recorder/recorded.h"
 
@@ -105,6 +107,47 @@ TEST_CASE("a stop at any instruction of an allocator call is before it or after 
     CHECK(steps.instructions > 10);
   }
   CHECK(calls == 16);
+}
+
+struct LookWithFreed {
+  Look look;
+  std::vector<RecordedFreed> freed;
+
+  bool operator==(const LookWithFreed&) const = default;
+};
+
+TEST_CASE("a stop at any instruction of an allocator call shows a freed block once it is freed", "[recorder]") {
+  const std::uint32_t room = GENERATE(1000, 1);
+  Recorded recorded(32, room);
+  recorded.launch("stepped");
+  const auto begin = recorded.debugger.find_function("before");
+  const auto look = [](Recorded& at) { return LookWithFreed{at.look(), at.freed()}; };
+  std::size_t freed = 0;
+  for (std::size_t calls = 0; calls < 13; ++calls) {
+    const auto thread = recorded.run_to(begin);
+    const auto name = recorded.read_text(recorded.argument(thread, 0));
+    const auto takes = recorded.argument(thread, 2);
+    const auto gives = recorded.argument(thread, 1);
+    const auto before = look(recorded);
+    auto after = before;
+    // No other code writes to the books.
+    const auto steps = step_to_after(recorded, thread, after, look, recorder_code(recorded));
+    INFO(name << ": " << steps.instructions << " instructions");
+    check_step(before.look, after.look, gives, takes);
+    CHECK(steps.switches == (gives + takes == 0 ? 0 : 1));
+    freed += takes;
+    if (room > 1) {
+      CHECK(after.freed.size() == before.freed.size() + takes);
+    } else if (freed != 0) {
+      CHECK(after.freed.size() == 1);
+    }
+    if (takes != 0) {
+      CHECK(std::ranges::count(before.look.blocks, after.freed.front().block) == 1);
+      CHECK(std::ranges::count(after.look.blocks, after.freed.front().block) == 0);
+    }
+  }
+  CHECK(freed >= 6);
+  CHECK(recorded.faults().empty());
 }
 
 // As core/recorder/code/blocks.h has it.

@@ -92,6 +92,7 @@ void StormBooks::check_part(Recorded& recorded) const {
   CHECK(totals.count + before.size() >= count);
   CHECK(totals.missed_frees == 0);
   CHECK(recorded.not_recorded() == 0);
+  CHECK(recorded.faults().empty());
 }
 
 void StormBooks::check(Recorded& recorded, const Base& base) const {

@@ -1,5 +1,6 @@
 // The books while many threads allocate at once.
 
+#include <algorithm>
 #include <random>
 
 #include "tests/catch.h"
@@ -33,6 +34,41 @@ TEST_CASE("in a storm of threads every stop shows the blocks that the program wr
   // Else nothing of what is hard was seen.
   CHECK(under_way > 60);
   CHECK(recorded.totals().allocations > base.totals.allocations + 1000);
+}
+
+// Each free has left its block, and nothing else has.
+void check_freed(Recorded& recorded, std::size_t room) {
+  const auto freed = recorded.freed();
+  const auto frees = recorded.totals().frees;
+  CHECK(freed.size() == std::min<std::size_t>(frees, room));
+  CHECK(recorded.faults().empty());
+}
+
+void check_freed_in_storm(std::uint32_t room) {
+  Recorded recorded(8, room);
+  recorded.launch("storm");
+  const auto main = recorded.run_to("checkpoint");
+  const auto address = recorded.argument(main, 0);
+  const auto base = base_of(recorded);
+  const auto threads = recorded.debugger.threads();
+  REQUIRE(recorded.debugger.run_to({recorded.debugger.find_function("aligned_alloc")}).kind == Stop::Kind::reached);
+  std::mt19937 random(2);  // NOLINT(cert-msc51-cpp): the same in each run
+  for (int stop = 0; stop < 25; ++stop) {
+    const auto clock = threads[1 + random() % kStormThreads];
+    REQUIRE(recorded.debugger.run_beside(clock, 1 + random() % 1500));
+    INFO("stop " << stop);
+    StormBooks(recorded, address).check(recorded, base);
+    check_freed(recorded, room);
+  }
+  CHECK(recorded.totals().frees > base.totals.frees + 1000);
+}
+
+TEST_CASE("in a storm of threads every free that counts has left its block", "[recorder]") {
+  check_freed_in_storm(1'000'000);
+}
+
+TEST_CASE("in a storm of threads that come round again and again the last freed blocks are kept", "[recorder]") {
+  check_freed_in_storm(64);
 }
 
 TEST_CASE("after a storm of threads the books are the program's own", "[recorder]") {

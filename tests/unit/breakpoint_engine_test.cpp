@@ -1,5 +1,10 @@
 #include "plugin/breakpoint_engine.h"
 
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
 #include "tests/catch.h"
 #include "tests/unit/fake_debugger.h"
 #include "tests/unit/fake_program.h"
@@ -15,7 +20,7 @@ constexpr std::uint64_t kOverflow = std::uint64_t{1} << 63;
 
 // The fake program with an engine at it, and a thread that is in main.
 struct Run {
-  explicit Run(std::uint32_t frame_limit = 32) : engine(debugger, recording, entry_points, tables, frame_limit) {
+  explicit Run(const BreakpointSettings& settings = {}) : engine(debugger, recording, entry_points, tables, settings) {
     debugger.on_breakpoint = [this](Address address, StoppedThread& which) {
       engine.breakpoint_hit(address, which);
       return AfterHit::go_on;
@@ -609,7 +614,7 @@ TEST_CASE("clear in the midst of a realloc keeps the new block alone", "[unit]")
 }
 
 TEST_CASE("a traceback has no more frames than was asked for", "[unit]") {
-  Run run(2);
+  Run run({.frame_limit = 2});
   for (int i = 0; i < 5; ++i) {
     run.thread.push(FakeProgram::in(FakeProgram::main));
   }
@@ -638,6 +643,124 @@ TEST_CASE("the debugger is not asked again where its own walk goes no further", 
   }
   CHECK(run.live() == Lines{"200 malloc thread 1 (main): program+1040"});
   CHECK(run.thread.unwinds == 1);
+}
+
+// What is at fault, as `kind address size times given taken`.
+Lines faults(Run& run) {
+  constexpr std::array kKinds = {"again", "inner", "foreign", "mismatch"};
+  Lines lines;
+  for (const auto& fault : *run.engine.faults()) {
+    lines.push_back(fmt::format("{} {:x} {} {} {} {}", kKinds.at(std::to_underlying(fault.kind)), fault.address.value,
+                                fault.block ? fault.block->size : 0, fault.times, fault.given, fault.taken));
+  }
+  return lines;
+}
+
+TEST_CASE("a double free is one where freed blocks are kept", "[unit]") {
+  Run run({.history = 2});
+  run.allocate(100, 0x5000);
+  run.release(0x5000);
+  CHECK(faults(run).empty());
+  run.release(0x5000);
+  run.release(0x5000);
+  CHECK(faults(run) == Lines{"again 5000 100 2  "});
+  const auto fault = run.engine.faults()->front();
+  CHECK(fault.first_freed == fault.traceback);
+  CHECK(fault.block->origin.traceback != fault.traceback);
+  CHECK(run.engine.report().faults == 2);
+  CHECK(run.engine.report().history == 2);
+  CHECK(run.totals().unknown_frees == 2);
+}
+
+TEST_CASE("a block at an address that was freed before is no fault", "[unit]") {
+  Run run({.history = 4});
+  for (int i = 0; i < 3; ++i) {
+    run.allocate(100, 0x5000);
+    run.release(0x5000);
+  }
+  CHECK(faults(run).empty());
+}
+
+TEST_CASE("without freed blocks, or when they were forgotten, an unknown free is no fault in an attached process",
+          "[unit]") {
+  Run run({.history = GENERATE(0U, 4U)});
+  run.allocate(100, 0x5000);
+  run.release(0x5000);
+  run.engine.clear();
+  run.release(0x5000);
+  CHECK(faults(run).empty());
+  CHECK(run.totals().unknown_frees == 1);
+}
+
+TEST_CASE("a free inside a live block is a fault, and the block stays", "[unit]") {
+  Run run;
+  run.allocate(100, 0x5000);
+  run.release(0x5010);
+  run.release(0x5064);
+  CHECK(faults(run) == Lines{"inner 5010 100 1  "});
+  CHECK(run.totals().count == 1);
+}
+
+TEST_CASE("a realloc of what is no block any more is a fault", "[unit]") {
+  Run run({.history = 4});
+  run.allocate(100, 0x5000);
+  run.release(0x5000);
+  run.thread.call(FakeProgram::realloc, FakeProgram::in(FakeProgram::leak), {0x5000, 200});
+  run.thread.leave(0);
+  CHECK(faults(run) == Lines{"again 5000 100 1  "});
+  CHECK(run.engine.faults()->front().is_reallocated);
+}
+
+TEST_CASE("what a realloc took, and what operator delete took, was freed", "[unit]") {
+  Run run({.history = 4});
+  run.allocate(100, 0x5000);
+  run.thread.call(FakeProgram::realloc, FakeProgram::in(FakeProgram::leak), {0x5000, 200});
+  run.thread.leave(0x6000);
+  const auto moved = *run.engine.find_freed({0x5063});
+  REQUIRE(moved);
+  CHECK(moved->block.address == Address{0x5000});
+  CHECK(moved->block.size == 100);
+  CHECK_FALSE(*run.engine.find_freed({0x6000}));
+  run.thread.call(FakeProgram::pool_new, FakeProgram::in(FakeProgram::grow), {30});
+  run.thread.leave(0x7000);
+  run.thread.call(FakeProgram::pool_delete, FakeProgram::in(FakeProgram::grow), {0x7000});
+  run.thread.leave(0);
+  CHECK((*run.engine.find_freed({0x7000}))->block.size == 30);
+  CHECK(faults(run).empty());
+}
+
+// The instruction before `return_address` calls `target`.
+void put_call(Run& run, std::uint64_t return_address, std::uint64_t target) {
+  run.debugger.bytes.map(return_address / 0x1000 * 0x1000, 0x1000);
+  const std::uint8_t call = 0xe8;
+  const auto distance = static_cast<std::int32_t>(target - return_address);
+  run.debugger.bytes.put_bytes(return_address - 5, &call, 1);
+  run.debugger.bytes.put_bytes(return_address - 4, &distance, sizeof distance);
+}
+
+TEST_CASE("a block that another family takes is a fault where that is certain", "[unit]") {
+  Run run;
+  const auto take = FakeProgram::in(FakeProgram::leak);
+  run.thread.call(FakeProgram::pool_new, FakeProgram::in(FakeProgram::grow), {30});
+  run.thread.leave(0x7000);
+  SECTION("the caller's instruction says that it is free") {
+    put_call(run, take, FakeProgram::free);
+    run.thread.call(FakeProgram::free, take, {0x7000});
+    run.thread.leave(0);
+    // The program's symbols are all global: it may have been stripped of an operator's.
+    CHECK(faults(run).empty());
+  }
+  SECTION("the caller's instruction says that it is operator delete") {
+    put_call(run, take, FakeProgram::pass_on_delete);
+    run.thread.call(FakeProgram::free, take, {0x7000});
+    run.thread.leave(0);
+    CHECK(faults(run).empty());
+  }
+  SECTION("it is reallocated") {
+    run.thread.call(FakeProgram::realloc, take, {0x7000, 60});
+    run.thread.leave(0x8000);
+    CHECK(faults(run) == Lines{"mismatch 7000 30 1 new realloc"});
+  }
 }
 
 TEST_CASE("reset_peak makes the peak what is live", "[unit]") {

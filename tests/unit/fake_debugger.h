@@ -46,6 +46,7 @@ class FakeDebugger final : public Debugger {
     watching = on;
     return {};
   }
+  void watch_signals() override {}
   ThreadLabel thread_label(OsThreadId id) override { return labels[id]; }
   std::string injection_obstacle() override { return obstacle; }
   std::vector<MemoryRegion> regions() override {

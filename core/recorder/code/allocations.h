@@ -5,53 +5,11 @@
 /// Blocks that come, and where they come from.
 namespace memsnap::recorder {
 
-// Remembers where the walk that has just been made led to.
-inline void remember_walk(Control& control, ThreadState& state, const Call& call, std::uint64_t limit) {
-  const auto count = state.walked_count;
-  const auto& innermost = state.walked[count - 1];
-  const auto first = count > limit ? count - limit : 0;
-  if (innermost.origin == 0 || !is_enough(state, first)) {
-    return;
-  }
-  state.last = {.pc = innermost.pc,
-                .sp = call.stack(),
-                .rbp = innermost.rbp,
-                .checks_begin = address_of(checks_end(state, first)),
-                .checks_end = address_of(checks_end(state, count - 1)),
-                .modules_generation = state.modules_generation,
-                .record = address_of(origin_record(control, innermost.origin)),
-                .origin = innermost.origin,
-                .frame_limit = control.frame_limit,
-                .domain = innermost.domain};
-}
-
-// The frame that a call returns to, as the call will leave it.
-[[gnu::always_inline]] inline void set_frame(WalkedFrame& frame, const Call& call) {
-  frame.pc = call.return_address;
-  frame.sp = call.stack() + sizeof(std::uint64_t);
-  frame.rbp = call.rbp;
-  frame.rbp_slot = 0;
-  frame.flags = 0;
-}
-
-[[gnu::noinline, gnu::no_caller_saved_registers]] inline std::uint32_t walk_to_origin(Control& control,
-                                                                                      ThreadState& state,
-                                                                                      const Call& call) {
-  const std::uint64_t wanted = control.frame_limit;
-  const auto limit = wanted < 1 ? 1 : wanted > kMostFrames ? kMostFrames : wanted;
-  WalkedFrame innermost;
-  set_frame(innermost, call);
-  walk(control, state, innermost, limit);
-  const auto number = find_origin(control, state, limit, *call.site);
-  remember_walk(control, state, call, limit);
-  return number;
-}
-
 // Most calls come from the very stack that the one before came from.
 [[gnu::always_inline]] inline bool is_last_call(const Control& control, const ThreadState& state, const Call& call) {
   const auto& last = state.last;
   return last.origin != 0 && last.pc == call.return_address && last.sp == call.stack() && last.rbp == call.rbp &&
-         last.domain == call.site->domain && last.modules_generation == control.modules_generation &&
+         last.site == address_of(call.site) && last.modules_generation == control.modules_generation &&
          last.frame_limit == control.frame_limit &&
          are_unchanged(at<const WalkCheck>(last.checks_begin), at<const WalkCheck>(last.checks_end));
 }
@@ -82,7 +40,7 @@ inline void remember_walk(Control& control, ThreadState& state, const Call& call
                                                                    bool has_old) {
   count_lost(control, &state, reason);
   if (has_old) {
-    free_detached(control, state);
+    free_detached(control, state, 0);
   }
 }
 
@@ -106,7 +64,7 @@ template <bool kReallocates>
     number = walk_to_origin(control, state, call);
     if (number == 0) {
       if (has_old) {
-        free_detached(control, state);
+        free_detached(control, state, 0);
       }
       return false;
     }
@@ -151,10 +109,16 @@ template <bool kReallocates>
     }
     add(allocated_of(origin), before, size);
     if (has_old) {
+      if (control.history != 0) [[unlikely]] {
+        enter_freed(control, state, old, number);
+      }
       entry.settle(OperationKind::settled);
       state.detached.low = 0;
     }
     entry.settle(OperationKind::none);
+    if (has_old) {
+      state.operation.history = 0;
+    }
     const auto old_size = has_old ? static_cast<std::int64_t>(block_size(old)) : 0;
     const bool has_passed = change_live(control, state, static_cast<std::int64_t>(size) - old_size);
     if (control.site_limit.is_set == 0) [[likely]] {

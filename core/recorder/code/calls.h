@@ -95,7 +95,7 @@ class Busy {
   if (site.kind == SiteKind::reallocate && state.detached.low == 0) {
     return true;
   }
-  free_block(control, state, call, pointer, true);
+  free_block(control, state, call, pointer, {.families = kAnyFamily, .is_inside = true});
   return false;
 }
 
@@ -140,6 +140,24 @@ inline void begin_outer(ThreadState& state, const Call& call) {
   state.outer_stack = call.stack();
 }
 
+// Takes the block that a realloc was given.
+inline void begin_reallocation(Control& control, ThreadState& state, const Call& call, std::uint64_t pointer) {
+  const auto& site = *call.site;
+  const auto taken = detach(control, state, key_at(site, pointer));
+  const bool is_inside = call.outer_stack != 0 && at<const Site>(call.outer_site)->space != 0;
+  if (is_inside) {
+    return;
+  }
+  if (taken == Detached::unknown && !is_in_module_of(site, call.return_address)) [[unlikely]] {
+    judge_unknown(control, state, call, pointer, site.families);
+  } else if (taken == Detached::yes) {
+    const auto block = state.detached;
+    if ((origin_record(control, block_origin(block))->families & site.families) == 0) [[unlikely]] {
+      judge_mismatch(control, state, call, block, site.families, false);
+    }
+  }
+}
+
 // A call that interrupts another, or takes a block. False: it is not recorded.
 [[gnu::noinline, gnu::no_caller_saved_registers]] inline bool begin_call(ThreadState& state, Call& call) {
   const Busy busy(state);
@@ -163,9 +181,9 @@ inline void begin_outer(ThreadState& state, const Call& call) {
     free_pool(control, state, call);
   } else if (pointer != 0) {
     if (site.kind == SiteKind::free) {
-      free_block(control, state, call, pointer);
+      free_block(control, state, call, pointer, {.families = site.families});
     } else if (site.kind == SiteKind::reallocate) {
-      detach(control, state, key_at(site, pointer));
+      begin_reallocation(control, state, call, pointer);
     }
   }
   return true;
@@ -197,7 +215,7 @@ inline void begin_outer(ThreadState& state, const Call& call) {
     }
     if (state.detached.low != 0) {
       if (was_freed) {
-        free_detached(control, state);
+        free_detached(control, state, origin_of_free(control, state, call));
       } else {
         attach_again(control, state);
       }

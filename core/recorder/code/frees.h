@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/recorder/code/entry.h"
+#include "core/recorder/code/faults.h"
 #include "core/recorder/code/site_limit.h"
 
 /// Blocks that go: by a free, with their pool, or by way of a realloc.
@@ -14,14 +14,18 @@ namespace memsnap::recorder {
   }
 }
 
+enum class Detached : std::uint8_t { yes, unknown, no };
+
 // Takes a block out of the table, into `state.detached`.
-[[gnu::noinline]] inline void detach(Control& control, ThreadState& state, std::uint64_t key) {
+[[gnu::noinline]] inline Detached detach(Control& control, ThreadState& state, std::uint64_t key) {
   auto& shard = shard_of(control, key);
   if (!lock(control, shard, state.number)) {
     count_lost(control, &state, Reason::held);
-    return;
+    return Detached::no;
   }
+  auto result = Detached::unknown;
   if (auto* slot = find(shard, key); slot != nullptr) {
+    result = Detached::yes;
     const auto space = key_space(key);
     state.detached_pool = pool_of(shard, slot, space);
     state.detached.high = slot->high;
@@ -32,16 +36,21 @@ namespace memsnap::recorder {
       erase(shard, slot, space);
     } else {
       state.detached.low = 0;
+      result = Detached::no;
     }
   }
   unlock(shard);
+  return result;
 }
 
-[[gnu::noinline, gnu::no_caller_saved_registers]] inline void count_unknown(ThreadState& state, const Call& call) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline void count_unknown(Control& control, ThreadState& state,
+                                                                            const Call& call, std::uint64_t address,
+                                                                            std::uint8_t families) {
   // What is in no book, and is freed from inside the allocator's own module, need not be the program's: glibc's
   // per-thread cache is given back so when a thread ends.
   if (!is_in_module_of(*call.site, call.return_address)) {
     ++state.unknown_frees;
+    judge_unknown(control, state, call, address, families);
   }
 }
 
@@ -54,7 +63,7 @@ namespace memsnap::recorder {
 // between, once the table is as it shall be. False where the user has had all blocks forgotten: it is none any more.
 template <typename LetGo>
 [[gnu::always_inline]] inline bool free_slot(Control& control, ThreadState& state, Shard& shard, BlockEntry* slot,
-                                             std::uint64_t key, Counters* freed, LetGo let_go) {
+                                             std::uint64_t key, Counters* freed, std::uint32_t freed_by, LetGo let_go) {
   const auto block = *slot;
   const auto space = key_space(key);
   Entry entry(state, key, block);
@@ -70,14 +79,28 @@ template <typename LetGo>
   erase(shard, slot, space);
   let_go();
   add(freed, values, block_size(block));
-  entry.settle(OperationKind::none);
+  if (freed_by != 0) [[unlikely]] {
+    enter_freed(control, state, block, freed_by);
+    entry.settle(OperationKind::none);
+    state.operation.history = 0;
+  } else {
+    entry.settle(OperationKind::none);
+  }
   shrink_live(control, state, block);
   return true;
 }
 
+// How a call that frees is made.
+struct FreeCall {
+  std::uint8_t families;
+  bool reads_mark = false;  // see judge_mismatch
+  bool is_inside = false;   // by a call of a pool of the user's own
+};
+
 [[gnu::always_inline]] inline void free_block(Control& control, ThreadState& state, const Call& call,
-                                              std::uint64_t address, bool is_inside = false) {
+                                              std::uint64_t address, const FreeCall& how) {
   expect_shrink(control);
+  const auto freed_by = origin_of_free(control, state, call);
   const auto key = key_at(*call.site, address);
   auto& shard = shard_of(control, key);
   if (!lock(control, shard, state.number)) [[unlikely]] {
@@ -87,10 +110,26 @@ template <typename LetGo>
   auto* slot = find(shard, key);
   if (slot == nullptr) [[unlikely]] {
     unlock(shard);
-    if (!is_inside) {
-      count_unknown(state, call);
+    if (!how.is_inside) {
+      count_unknown(control, state, call, address, how.families);
     }
     return;
+  }
+  if ((origin_record(control, block_origin(*slot))->families & how.families) == 0) [[unlikely]] {
+    const auto block = *slot;
+    unlock(shard);
+    if (!how.is_inside) {
+      judge_mismatch(control, state, call, block, how.families, how.reads_mark);
+    }
+    if (!lock(control, shard, state.number)) {
+      count_lost(control, &state, Reason::held);
+      return;
+    }
+    slot = find(shard, key);
+    if (slot == nullptr) {
+      unlock(shard);
+      return;  // the user has had all blocks forgotten
+    }
   }
   auto* freed = freed_counters(control, state, *slot);
   if (freed == nullptr) [[unlikely]] {
@@ -98,9 +137,9 @@ template <typename LetGo>
     count_lost(control, &state, Reason::no_memory);
     return;
   }
-  if (!free_slot(control, state, shard, slot, key, freed, [&shard] { unlock(shard); })) [[unlikely]] {
+  if (!free_slot(control, state, shard, slot, key, freed, freed_by, [&shard] { unlock(shard); })) [[unlikely]] {
     unlock(shard);
-    state.unknown_frees += is_inside ? 0 : 1;
+    state.unknown_frees += how.is_inside ? 0 : 1;
   }
 }
 
@@ -108,6 +147,7 @@ template <typename LetGo>
 [[gnu::noinline]] inline void free_pool(Control& control, ThreadState& state, const Call& call) {
   const auto& site = *call.site;
   const auto pool = call.argument(site.pool);
+  const auto freed_by = origin_of_free(control, state, call);
   for (std::uint32_t i = 0; i < kShards; ++i) {
     auto& shard = control.shards[std::uint32_t{site.space} << kShardBits | i];
     if (shard.table == 0) {
@@ -131,7 +171,7 @@ template <typename LetGo>
       }
       expect_shrink(control);
       // What comes into its place was behind it, and is looked at next.
-      if (!free_slot(control, state, shard, slot, make_key(block_address(*slot), site.space), freed, [] {})) {
+      if (!free_slot(control, state, shard, slot, make_key(block_address(*slot), site.space), freed, freed_by, [] {})) {
         break;
       }
     }
@@ -140,7 +180,7 @@ template <typename LetGo>
 }
 
 // A realloc of a block that gave none: size 0, and the C library takes that for a free.
-[[gnu::noinline]] inline void free_detached(Control& control, ThreadState& state) {
+[[gnu::noinline]] inline void free_detached(Control& control, ThreadState& state, std::uint32_t freed_by) {
   expect_shrink(control);
   const auto block = state.detached;
   auto* freed = freed_counters(control, state, block);
@@ -152,9 +192,11 @@ template <typename LetGo>
   const auto values = entry.note(freed);
   entry.begin(OperationKind::reallocate);
   add(freed, values, block_size(block));
+  enter_freed(control, state, block, freed_by);
   entry.settle(OperationKind::settled);
   state.detached.low = 0;
   entry.settle(OperationKind::none);
+  state.operation.history = 0;
   shrink_live(control, state, block);
 }
 
@@ -177,7 +219,7 @@ template <typename LetGo>
   unlock(shard);
   // Another block lies there by now, so that this one must be gone.
   ++state.missed_frees;
-  free_detached(control, state);
+  free_detached(control, state, 0);
 }
 
 }  // namespace memsnap::recorder

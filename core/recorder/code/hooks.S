@@ -17,6 +17,7 @@
 .set kSite, 56
 .set kRbp, 64
 .set kLeftRdi, 72
+.set kMark, 72
 .set kCallSize, 0x68  # keeps rsp aligned to 16
 
 .macro make_call
@@ -99,12 +100,23 @@ function memsnap_hook_free
   test %rdi, %rdi
   je 1f
   make_call
+  mov %rbp, kRbp(%rsp)
+  mov %r10, kMark(%rsp)
+  xor %r10d, %r10d  # it marks one call only; free has no use for it
   call memsnap_free
   mov kRdi(%rsp), %rdi
   drop_call
 1:
   jmp *(%r11)
 end_function memsnap_hook_free
+
+# An `operator delete` that ends in free, by a jump: nothing of it is on the stack there. It leaves a mark in a register
+# that no call passes anything in, and that the way there does not touch.
+function memsnap_hook_delete
+  mov %rdi, %r10
+  not %r10
+  jmp *(%r11)
+end_function memsnap_hook_delete
 
 # _Unwind_Find_FDE(pc, bases) of the C++ run time: it knows modules only, and this code is none.
 function memsnap_hook_find_fde
@@ -161,6 +173,12 @@ function memsnap_hook_filter
   drop_call
   jmp *(%r11)
 end_function memsnap_hook_filter
+
+# Where a thread comes by that has noted a fault, if a debugger is to see it.
+function memsnap_faulted
+  nop
+  ret
+end_function memsnap_faulted
 
   # Where the debugger puts the Control's address: the code has no data of its own, and the process never writes this.
   .section .rodata, "a", @progbits

@@ -50,7 +50,14 @@ extern "C" {
   expect_block(shard_of(control, address), address);
   if (auto* state = enter(*call); state != nullptr) [[likely]] {
     const Busy busy(*state);
-    free_block(control, *state, *call, address);
+    auto families = call->site->families;
+    if (call->mark == ~address) {
+      families = kNewFamily | kNewArrayFamily;
+      if (control.has_seen_delete == 0) [[unlikely]] {
+        control.has_seen_delete = 1;
+      }
+    }
+    free_block(control, *state, *call, address, {.families = families, .reads_mark = true});
   }
 }
 

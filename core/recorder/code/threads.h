@@ -32,6 +32,20 @@ inline std::uint64_t key_of(Control& control, const BlockEntry& block) {
   return make_key(block_address(block), origin_record(control, block_origin(block))->space);
 }
 
+// The ring's entry of a sequence number; nullptr where nothing is kept of freed blocks.
+inline FreedEntry* freed_entry(const Control& control, std::uint64_t sequence) {
+  const auto ring = *const_cast<const volatile std::uint64_t*>(&control.history);
+  return ring == 0 ? nullptr
+                   : at<FreedEntry>(ring + sizeof(FreedRing)) + (sequence - 1) % at<FreedRing>(ring)->capacity;
+}
+
+inline void forget_freed(const Control& control, std::uint64_t sequence) {
+  auto* freed = sequence == 0 ? nullptr : freed_entry(control, sequence);
+  if (freed != nullptr && (freed->sequence & ~kBeingWritten) == sequence) {
+    freed->sequence = 0;
+  }
+}
+
 /// Takes an operation back that its thread will never complete.
 inline void take_back(Control& control, ThreadState& state) {
   auto& operation = state.operation;
@@ -54,6 +68,10 @@ inline void take_back(Control& control, ThreadState& state) {
       erase(shard, slot, space);
     }
   }
+  if (kind != OperationKind::settled && kind != OperationKind::none) {
+    forget_freed(control, operation.history);
+  }
+  operation.history = 0;
   operation.kind = OperationKind::none;
   if (state.detached.low != 0) {
     const auto key = key_of(control, state.detached);

@@ -1,0 +1,205 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/formats/frame_json.h"
+#include "core/formats/size.h"
+#include "core/module.h"
+#include "plugin/arguments.h"
+#include "plugin/commands/commands.h"
+#include "plugin/commands/table.h"
+
+namespace memsnap::commands {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view kNone = "memsnap: no faults\n";
+
+std::string_view kind_word(FaultKind kind) {
+  switch (kind) {
+    case FaultKind::freed_again:
+      return "double free";
+    case FaultKind::inner:
+      return "inner address";
+    case FaultKind::foreign:
+      return "foreign address";
+    case FaultKind::mismatch:
+      return "mismatch";
+  }
+  return "";
+}
+
+// The module that a foreign address lies in; empty where it is none.
+std::string module_of(Session& session, Address address) {
+  for (const auto& [module, bias, segments] : session.debugger().modules()) {
+    if (std::ranges::any_of(segments, [&](const AddressRange& segment) { return segment.contains(address); })) {
+      return std::string(base_name(module.path));
+    }
+  }
+  return {};
+}
+
+std::string foreign_place(Session& session, const Fault& fault) {
+  if (fault.is_on_stack) {
+    return "on the stack";
+  }
+  const auto module = session.debugger().state() == InferiorState::none ? "" : module_of(session, fault.address);
+  return module.empty() ? "where no block is" : fmt::format("in {}", module);
+}
+
+// What was done, in front of its call site.
+std::string what(Session& session, const Fault& fault) {
+  const auto verb = fault.is_reallocated ? "realloc" : "free";
+  const auto address = fault.address.value;
+  const auto size = format_size(fault.block ? fault.block->size : 0);
+  switch (fault.kind) {
+    case FaultKind::freed_again:
+      return fmt::format("{} of {:#x} ({})", fault.is_reallocated ? "realloc after free" : "double free", address,
+                         size);
+    case FaultKind::inner:
+      return fmt::format("{} of an inner address {:#x}, {} into a block of {}", verb, address,
+                         format_size(address - fault.block->address.value), size);
+    case FaultKind::mismatch:
+      return fmt::format("{} of what {} gave, {:#x} ({})", fault.taken, fault.given, address, size);
+    case FaultKind::foreign:
+      break;
+  }
+  return fmt::format("{} of {:#x}, {}", verb, address, foreign_place(session, fault));
+}
+
+std::string call_site(Session& session, TracebackId traceback) {
+  const auto site = session.blame().find_call_site(traceback);
+  if (!site) {
+    return "<unknown>";
+  }
+  const auto& frame = *site->judged.frame;
+  return frame.has_line() && !site->judged.hidden ? fmt::format("{}:{}", base_name(frame.file), frame.line)
+                                                  : module_function(frame);
+}
+
+struct Part {
+  std::string_view text;
+  std::string_view json;
+  std::optional<TracebackId> traceback;
+};
+
+std::vector<Part> parts(const Fault& fault) {
+  const bool is_again = fault.kind == FaultKind::freed_again;
+  const auto allocated = fault.block ? std::optional(fault.block->origin.traceback) : std::nullopt;
+  return {{fault.is_reallocated ? "reallocated at"
+           : is_again           ? "freed again at"
+                                : "freed at",
+           "freed", fault.traceback},
+          {"first freed at", "first_freed", fault.first_freed},
+          {"allocated at", "allocated", allocated}};
+}
+
+std::string indented(std::string_view lines) {
+  std::string text;
+  while (!lines.empty()) {
+    const auto end = lines.find('\n');
+    text.append("  ").append(lines.substr(0, end)) += '\n';
+    lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
+  }
+  return text;
+}
+
+std::string fault_text(Session& session, const Fault& fault, std::size_t rank, const TableOptions& options,
+                       const SourceLines& sources) {
+  const auto times = fault.times == 1 ? std::string() : fmt::format(", {} times", fault.times);
+  auto text = fmt::format("#{} {}{}: {}\n", rank, what(session, fault), times, call_site(session, fault.traceback));
+  for (const auto& part : parts(fault)) {
+    if (part.traceback) {
+      text += fmt::format("  {}:\n", part.text) +
+              indented(traceback_text(*part.traceback, options.all, session.blame(), sources));
+    }
+  }
+  return text;
+}
+
+Json frames_json(Session& session, std::optional<TracebackId> traceback) {
+  if (!traceback) {
+    return {};
+  }
+  auto frames = Json::array();
+  for (const auto& judged : session.blame().judged_frames(*traceback)) {
+    frames.push_back(frame_json(*judged.frame, judged.hidden));
+  }
+  return frames;
+}
+
+Json fault_json(Session& session, const Fault& fault, std::size_t rank) {
+  const auto& recording = session.recording();
+  const auto thread_name = [&](ThreadId id) { return recording.threads.names().at(std::to_underlying(id)); };
+  Json json = {{"rank", rank},
+               {"kind", kind_word(fault.kind)},
+               {"address", fault.address.value},
+               {"times", fault.times},
+               {"thread", thread_name(fault.thread)},
+               {"place", fault.kind == FaultKind::foreign ? Json(foreign_place(session, fault)) : Json()},
+               {"given", or_null(fault.given)},
+               {"taken", or_null(fault.taken)},
+               {"reallocated", fault.is_reallocated},
+               {"block", nullptr},
+               {"first_thread", fault.first_freed ? Json(thread_name(fault.first_thread)) : Json()}};
+  if (const auto& block = fault.block) {
+    json["block"] = {{"address", block->address.value},
+                     {"size", block->size},
+                     {"domain", recording.domains.names().at(std::to_underlying(block->origin.domain))},
+                     {"thread", thread_name(block->origin.thread)}};
+  }
+  for (const auto& part : parts(fault)) {
+    json[part.json] = frames_json(session, part.traceback);
+  }
+  return json;
+}
+
+}  // namespace
+
+Result<std::string> faults(Session& session, Words words) {
+  Arguments arguments("faults");
+  TableOptions options;
+  options.declare(arguments, false);
+  if (auto parsed = arguments.parse(words); !parsed) {
+    return std::unexpected(parsed.error());
+  }
+  const auto engine = session.engine();
+  if (!engine) {
+    return std::unexpected(engine.error());
+  }
+  const auto found = (*engine)->faults();
+  if (!found) {
+    return std::unexpected(found.error());
+  }
+  const auto lost = (*engine)->report().faults_lost;
+  const auto shown = options.limit == 0 ? found->size() : std::min<std::size_t>(options.limit, found->size());
+  if (options.json) {
+    auto rows = Json::array();
+    for (std::size_t i = 0; i < shown; ++i) {
+      rows.push_back(fault_json(session, (*found)[i], i + 1));
+    }
+    const Json json = {{"rows", rows}, {"rows_total", found->size()}, {"lost", lost}};
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  }
+  const auto sources = source_lines(session);
+  std::string text;
+  for (std::size_t i = 0; i < shown; ++i) {
+    text += fault_text(session, (*found)[i], i + 1, options, sources);
+  }
+  if (shown < found->size()) {
+    const auto rest = found->size() - shown;
+    text += fmt::format("... and {} more row{}\n", rest, rest == 1 ? "" : "s");
+  }
+  if (lost != 0) {
+    text += fmt::format("... and {} that there was no room for\n", lost);
+  }
+  return text.empty() ? std::string(kNone) : text;
+}
+
+}  // namespace memsnap::commands
