@@ -33,7 +33,7 @@ bool RowBlocks::has(const Origin& origin) {
 }
 
 bool RowBlocks::has_traceback(TracebackId id) {
-  if (grouping_.key == Key::domain || grouping_.key == Key::thread) {
+  if (grouping_.key == Key::domain || grouping_.key == Key::thread || grouping_.key == Key::type) {
     return true;
   }
   if (grouping_.key == Key::traceback) {

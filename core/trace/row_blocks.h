@@ -7,7 +7,7 @@
 
 namespace memsnap {
 
-/// Tells which blocks a row of a ranking stands for.
+/// Tells which blocks a row of a ranking stands for. Of a row by type, which no origin tells: those that may.
 ///
 /// Borrows everything for its life, in which the rules of `blame` do not change.
 class RowBlocks {

@@ -16,26 +16,43 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// An address that is so close behind a block, and in no other, is spoken of as being past that one's end.
-constexpr std::uint64_t kJustPast = 16;  // bytes
+// An address that is less than this behind a block, and in no other, is spoken of as being past that one's end. Where
+// the next block begins is further.
+constexpr std::uint64_t kJustPast = 8;  // bytes
 
-// A live block, and where in it, or how far past its end, an address is.
+// A block, and where in it, or how far past its end, an address is.
 struct Found {
   LiveBlock block;
   std::uint64_t offset = 0;
+  std::optional<FreedBlock> freed;  // where it is one, which `block` was
 };
 
-Result<std::optional<Found>> find(Engine& engine, Address address) {
-  for (const auto slack : {std::uint64_t{0}, kJustPast}) {
-    const auto block = engine.find_block(address, slack);
-    if (!block) {
-      return std::unexpected(block.error());
-    }
-    if (*block) {
-      return Found{**block, address - (*block)->address};
-    }
+Result<std::optional<Found>> find_live(Engine& engine, Address address, std::uint64_t slack) {
+  const auto block = engine.find_block(address, slack);
+  if (!block) {
+    return std::unexpected(block.error());
   }
-  return std::nullopt;
+  return *block ? std::optional(Found{**block, address - (*block)->address, std::nullopt}) : std::nullopt;
+}
+
+Result<std::optional<Found>> find(Engine& engine, Address address) {
+  if (auto live = find_live(engine, address, 0); !live || *live) {
+    return live;
+  }
+  const auto freed = engine.find_freed(address);
+  if (!freed) {
+    return std::unexpected(freed.error());
+  }
+  if (*freed) {
+    return Found{(*freed)->block, address - (*freed)->block.address, **freed};
+  }
+  return find_live(engine, address, kJustPast);
+}
+
+Json to_json(Session& session, const Found& found) {
+  auto& types = session.types();
+  return found.freed ? block_json(session, types, *found.freed, found.offset)
+                     : block_json(session, types, found.block, found.offset);
 }
 
 std::string size_text(std::uint64_t bytes) {
@@ -50,17 +67,24 @@ std::string past_end(const Found& found) {
 }
 
 std::string block_text(Session& session, const Found& found, bool all_frames) {
-  const auto& [block, offset] = found;
-  const auto json = block_json(session, block, offset);
+  const auto& block = found.block;
+  const auto json = to_json(session, found);
   std::string text = fmt::format("address: {:#x}\nsize: {}\noffset: {}{}\n", block.address.value, size_text(block.size),
-                                 offset, past_end(found));
+                                 found.offset, past_end(found));
   for (const auto* key : {"state", "domain", "thread", "since", "type", "preview"}) {
-    if (const auto& value = json.at(key); value.is_string()) {
+    const auto& value = json.at(key);
+    if (value.is_string()) {
       text += fmt::format("{}: {}\n", key, value.get<std::string>());
+    } else if (std::string_view(key) == "type") {
+      text += "type: unknown\n";
     }
   }
-  return text + "allocated:\n" +
-         traceback_text(block.origin.traceback, all_frames, session.blame(), source_lines(session));
+  const auto sources = source_lines(session);
+  if (found.freed) {
+    text += fmt::format("freed: {}\n", json.at("freed_thread").get<std::string>()) +
+            traceback_text(found.freed->freed_by, all_frames, session.blame(), sources);
+  }
+  return text + "allocated:\n" + traceback_text(block.origin.traceback, all_frames, session.blame(), sources);
 }
 
 Json no_block_json(Address address, const std::string& place) {
@@ -94,8 +118,7 @@ Result<std::string> block(Session& session, Words words) {
     return std::unexpected(found.error());
   }
   if (*found) {
-    return json ? to_line(block_json(session, (*found)->block, (*found)->offset))
-                : block_text(session, **found, all_frames);
+    return json ? to_line(to_json(session, **found)) : block_text(session, **found, all_frames);
   }
   const auto place = *address ? session.places().find(*address).text : std::string("a null pointer");
   return json ? to_line(no_block_json(*address, place)) : fmt::format("{:#x}: {}\n", address->value, place);

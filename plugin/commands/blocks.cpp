@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "core/formats/size.h"
+#include "core/trace/glob.h"
 #include "core/trace/row_blocks.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/block_details.h"
 #include "plugin/commands/commands.h"
 #include "plugin/commands/table.h"
+#include "plugin/memory_window.h"
 
 namespace memsnap::commands {
 namespace {
@@ -21,6 +23,7 @@ using Json = nlohmann::ordered_json;
 struct Wish {
   std::optional<std::size_t> rank;  // in the last table
   SnapshotPtr since;                // born after it; may be null
+  std::string type;                 // a glob on its name; may be empty
 };
 
 // What the list is of, for people: `blocks, born since 'before', behind #1 main.c:8`.
@@ -32,10 +35,40 @@ std::string title(Session& session, const Wish& wish) {
   if (wish.since) {
     text += fmt::format(", born since {}", wish.since->name);
   }
+  if (!wish.type.empty()) {
+    text += fmt::format(", of type {}", wish.type);
+  }
   return text + ", by address";
 }
 
-Result<std::vector<LiveBlock>> find(Session& session, Engine& engine, const Wish& wish) {
+// Those that are left of `blocks`. Types are looked up for each, so this comes last.
+Result<void> keep_types(Session& session, BlockTypes& types, const Wish& wish, std::vector<LiveBlock>& blocks) {
+  const auto& table = session.last_table();
+  const bool is_of_row = wish.rank && table->key == Key::type;
+  if (!is_of_row && wish.type.empty()) {
+    return {};
+  }
+  MemoryWindow memory(session.debugger().memory());
+  Progress progress(session.debugger(), "looking at blocks");
+  std::size_t done = 0;
+  bool goes_on = true;
+  std::erase_if(blocks, [&](const LiveBlock& block) {
+    constexpr std::size_t kStep = 1024;
+    goes_on =
+        goes_on && (done++ % kStep != 0 || progress(static_cast<double>(done) / static_cast<double>(blocks.size())));
+    if (!goes_on) {
+      return false;
+    }
+    const auto row = types.row(block, memory);
+    const bool is_wanted_row = !is_of_row || row == table->rows[*wish.rank - 1].group.label;
+    const bool is_wanted_type =
+        wish.type.empty() || glob_matches(wish.type, row) || glob_matches(wish.type, types.type(block));
+    return !is_wanted_row || !is_wanted_type;
+  });
+  return goes_on ? Result<void>() : fail(Code::interrupted, "interrupted");
+}
+
+Result<std::vector<LiveBlock>> find(Session& session, Engine& engine, BlockTypes& types, const Wish& wish) {
   auto blocks = engine.live_blocks();
   if (!blocks) {
     return blocks;
@@ -50,21 +83,28 @@ Result<std::vector<LiveBlock>> find(Session& session, Engine& engine, const Wish
     RowBlocks row(grouping, table.rows[*wish.rank - 1].group, session.blame());
     std::erase_if(*blocks, [&](const LiveBlock& block) { return !row.has(block.origin); });
   }
+  if (auto kept = keep_types(session, types, wish, *blocks); !kept) {
+    return std::unexpected(kept.error());
+  }
   return blocks;
 }
 
-std::string line(Session& session, const LiveBlock& block) {
-  auto text = fmt::format("{:#x}: size={}", block.address.value, format_size(block.size));
+std::string line(Session& session, BlockTypes& types, const LiveBlock& block) {
+  const auto type = types.type(block);
+  auto text = fmt::format("{:#x}: size={}, type={}", block.address.value, format_size(block.size),
+                          type.empty() ? "unknown" : type);
   if (const auto since = since_name(session, block); !since.empty()) {
     text += fmt::format(", since={}", since);
   }
-  return text + "\n";
+  const auto preview = types.preview(block);
+  return text + (preview.empty() ? "" : ", ") + preview + "\n";
 }
 
-Json to_json(Session& session, const std::vector<LiveBlock>& blocks, std::size_t shown, std::uint64_t size) {
+Json to_json(Session& session, BlockTypes& types, const std::vector<LiveBlock>& blocks, std::size_t shown,
+             std::uint64_t size) {
   auto rows = Json::array();
   for (std::size_t i = 0; i < shown; ++i) {
-    rows.push_back(block_json(session, blocks[i], std::nullopt));
+    rows.push_back(block_json(session, types, blocks[i], std::nullopt));
   }
   return {{"snapshot", "now"},
           {"rows", std::move(rows)},
@@ -80,7 +120,9 @@ Result<std::string> blocks(Session& session, Words words) {
   std::string since;
   std::uint32_t limit = 10;
   bool json = false;
+  Wish wish;
   arguments.value("--since", since);
+  arguments.value("--type", wish.type);
   arguments.value("--limit", limit);
   arguments.flag("--json", json);
   if (auto parsed = arguments.parse(words); !parsed) {
@@ -90,7 +132,6 @@ Result<std::string> blocks(Session& session, Words words) {
   if (!engine) {
     return std::unexpected(engine.error());
   }
-  Wish wish;
   if (!arguments.words().empty()) {
     const auto rank = parse_rank(session, arguments.words().front());
     if (!rank) {
@@ -105,7 +146,8 @@ Result<std::string> blocks(Session& session, Words words) {
     }
     wish.since = *snapshot;
   }
-  const auto found = find(session, **engine, wish);
+  auto& types = session.types();
+  const auto found = find(session, **engine, types, wish);
   if (!found) {
     return std::unexpected(found.error());
   }
@@ -115,11 +157,11 @@ Result<std::string> blocks(Session& session, Words words) {
   }
   const auto shown = limit == 0 ? found->size() : std::min<std::size_t>(limit, found->size());
   if (json) {
-    return to_line(to_json(session, *found, shown, size));
+    return to_line(to_json(session, types, *found, shown, size));
   }
   auto text = title(session, wish) + "\n";
   for (std::size_t i = 0; i < shown; ++i) {
-    text += line(session, (*found)[i]);
+    text += line(session, types, (*found)[i]);
   }
   if (const auto more = found->size() - shown; more != 0) {
     text += fmt::format("... and {} more block{}\n", more, more == 1 ? "" : "s");

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "core/formats/frame_json.h"
 #include "core/formats/number.h"
 #include "core/formats/size.h"
 #include "core/heap/references.h"
@@ -35,13 +36,14 @@ std::string call_site_name(Blame& blame, TracebackId id) {
 // Names blocks and what points to them.
 class Namer {
  public:
-  Namer(Session& session, const HeapSearch& heap) : session_(session), heap_(heap), places_(session.places()) {}
+  Namer(Session& session, const HeapSearch& heap)
+      : session_(session), heap_(heap), places_(session.places()), types_(session.types()) {}
 
   std::string call_site(BlockIndex index) {
     return call_site_name(session_.blame(), heap_.blocks()[index].origin.traceback);
   }
 
-  // `block 0x4052a0+16 of 64 B, list.cpp:12`, and the like.
+  // `block 0x4052a0+16 of 64 B, 'next' of Node, list.cpp:12`, and the like.
   std::string holder(const Reference& reference) {
     switch (reference.holder) {
       case Reference::Holder::word: {
@@ -54,14 +56,19 @@ class Namer {
         break;
     }
     const auto& block = heap_.blocks()[reference.index];
-    return fmt::format("block {:#x}+{} of {}, {}", block.address.value, reference.place - block.address,
-                       format_size(block.size), call_site(reference.index));
+    const auto offset = reference.place - block.address;
+    const auto member = types_.member_path(block, offset);
+    return fmt::format("block {:#x}+{} of {}, {}{}", block.address.value, offset, format_size(block.size),
+                       member.empty() ? std::string() : fmt::format("'{}' of {}, ", member, types_.type(block)),
+                       call_site(reference.index));
   }
 
   Json json(const Reference& reference) {
-    Json json{{"kind", nullptr}, {"address", nullptr},     {"offset", reference.offset}, {"block", nullptr},
-              {"size", nullptr}, {"call_site", nullptr},   {"thread", nullptr},          {"register", nullptr},
-              {"name", nullptr}, {"name_offset", nullptr}, {"module", nullptr},          {"text", holder(reference)}};
+    Json json{{"kind", nullptr},   {"address", nullptr},       {"offset", reference.offset},
+              {"block", nullptr},  {"size", nullptr},          {"call_site", nullptr},
+              {"thread", nullptr}, {"register", nullptr},      {"type", nullptr},
+              {"member", nullptr}, {"name", nullptr},          {"name_offset", nullptr},
+              {"module", nullptr}, {"text", holder(reference)}};
     if (reference.holder == Reference::Holder::word) {
       const auto& root = heap_.registers()[reference.index];
       json["kind"] = "register";
@@ -76,6 +83,8 @@ class Namer {
       json["block"] = block.address.value;
       json["size"] = block.size;
       json["call_site"] = call_site(reference.index);
+      json["type"] = or_null(types_.type(block));
+      json["member"] = or_null(types_.member_path(block, reference.place - block.address));
       return json;
     }
     const auto place = places_.find(reference.place);
@@ -114,6 +123,7 @@ class Namer {
   Session& session_;
   const HeapSearch& heap_;
   Places places_;
+  BlockTypes& types_;
 };
 
 std::string arrow(const Reference& reference) {
