@@ -152,6 +152,18 @@ constexpr std::array kCommands = {
             "--limit 0 lists all.\n",
             commands::blocks, complete_blocks},
     Command{
+        "leaks", "[--since SNAP] [--limit N] [--json]", "List the blocks that nothing reachable points to.",
+        "By call site. Directly lost are those that no other lost block points into, indirectly lost are the\n"
+        "others. A block is reachable if a global, a stack, a register, thread-local data or memory that is mapped\n"
+        "but no block points into it, or a reachable block does. --since: those that were born after the snapshot\n"
+        "SNAP. --limit 0 lists all rows.\n",
+        commands::leaks, complete_leaks},
+    Command{
+        "refs", "EXPR [--path] [--limit N] [--json]", "Show who holds a pointer into the block at an address.",
+        "EXPR is any expression of the debugger; the address may lie inside the block. Holders are registers,\n"
+        "globals, stacks and other blocks. --path shows the shortest way from a root instead. --limit 0 lists all.\n",
+        commands::refs, complete_refs},
+    Command{
         "around", "FUNCTION [KEY] [--repeat N] [--limit N] [--cumulative] [--all] [--json] | --continue",
         "Show what one call of a function changes, or what each of several does.",
         "Runs on until FUNCTION is entered, takes a snapshot, lets this call return, takes another, stops there and\n"
@@ -160,21 +172,6 @@ constexpr std::array kCommands = {
         "--repeat N compares the end of a first call, to warm up, with the end of the N-th after it, and tells the\n"
         "growth per call. Your own breakpoints and signals still stop the program on the way; --continue goes on.\n",
         commands::around, complete_around},
-    Command{
-        "leaks", "[--since SNAP] [--limit N] [--json]", "List the blocks that nothing reachable points to.",
-        "Ranked by call site: directly lost are those that no other lost block points into, indirectly lost the rest. "
-        "What\n"
-        "counts as reachable: what globals, stacks, registers, thread-local data and memory that is mapped but no "
-        "block\n"
-        "point to, at its beginning or inside, and so on from block to block. SNAP is a snapshot's name or number: "
-        "only\n"
-        "blocks that were born after it. Reads all of the heap once.\n",
-        commands::leaks, complete_leaks},
-    Command{"refs", "EXPR [--path] [--limit N] [--json]", "Show who holds a pointer into the block at an address.",
-            "EXPR is any expression of the debugger's; the address may lie inside the block. Holders are registers, "
-            "globals,\n"
-            "stacks and other blocks. --path shows the shortest way from a root instead.\n",
-            commands::refs, complete_refs},
     Command{"faults", "[--limit N] [--all] [--json]", "Show what the allocator was asked that makes no sense.",
             "A block freed twice, freed at an inner or a foreign address, or by another family than it came from\n"
             "('new' and 'free'), each with the tracebacks known, the newest first. With 'start --history N' a double\n"
