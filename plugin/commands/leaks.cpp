@@ -23,7 +23,7 @@ struct Part {
   std::string_view word;  // "directly", "indirectly"
   std::size_t first = 0;
   std::size_t count = 0;
-  StatisticDiff total;
+  StatisticDiff total{};
 };
 
 // One table, so that a row of either part can be asked for by its rank.
