@@ -167,7 +167,7 @@ bool BreakpointEngine::is_whole(const PendingCall& call) {
 }
 
 bool BreakpointEngine::is_on_stack_of(const PendingCall& call) {
-  const auto mapped = debugger_.mappings();
+  const auto mapped = mapped_ranges(debugger_);
   return call.pointer >= call.stack && std::ranges::any_of(mapped, [&](const AddressRange& range) {
            return range.contains(call.stack) && range.contains(call.pointer);
          });

@@ -442,6 +442,11 @@ void Session::tell_passed(const PassedLimits& passed) {
   }
 }
 
+void Session::set_last_table(Table table, std::optional<LostBlocks> lost) {
+  last_table_ = std::move(table);
+  last_lost_ = std::move(lost);
+}
+
 Result<Standing> Session::run_on() {
   on_breakpoints_changed();  // no debugger tells of all of them in time
   runs_on_ = true;

@@ -55,6 +55,13 @@ struct CallSiteLimit {
   std::uint64_t bytes = 0;
 };
 
+/// The blocks behind a table of lost ones.
+struct LostBlocks {
+  std::vector<Address> directly;       ///< ascending
+  std::vector<Address> indirectly;     ///< ascending
+  std::size_t first_indirect_row = 0;  ///< from 0 on
+};
+
 /// One traced target: what is recorded of it now, its snapshots, the rules for reading them, the last table.
 ///
 /// Lives as long as the plugin; processes come and go. Not thread-safe: an adapter calls it from one thread at a time.
@@ -131,7 +138,10 @@ class Session final : public DebuggerEvents {
   /// The types of blocks, at this stop: to be asked for once a command.
   BlockTypes& types();
   Debugger& debugger() { return debugger_; }
-  std::optional<Table>& last_table() { return last_table_; }
+  const std::optional<Table>& last_table() const { return last_table_; }
+  /// `lost`: the blocks that it is of, where it is one of lost blocks.
+  void set_last_table(Table table, std::optional<LostBlocks> lost = std::nullopt);
+  const std::optional<LostBlocks>& last_lost() const { return last_lost_; }
 
   AfterHit on_breakpoint(Address address, StoppedThread& thread) override;
   void on_breakpoints_changed() override;
@@ -165,6 +175,7 @@ class Session final : public DebuggerEvents {
   std::unique_ptr<BlockTypes> types_;
   SnapshotStore snapshots_;
   std::optional<Table> last_table_;
+  std::optional<LostBlocks> last_lost_;
 
   std::optional<int> exit_status_;
   std::optional<std::uint64_t> limit_;  // bytes

@@ -76,6 +76,10 @@ Result<std::vector<LiveBlock>> find(Session& session, Engine& engine, BlockTypes
   if (wish.since) {
     std::erase_if(*blocks, [&](const LiveBlock& block) { return block.epoch < wish.since->id; });
   }
+  if (const auto& lost = session.last_lost(); lost && wish.rank) {
+    const auto& these = *wish.rank <= lost->first_indirect_row ? lost->directly : lost->indirectly;
+    std::erase_if(*blocks, [&](const LiveBlock& block) { return !std::ranges::binary_search(these, block.address); });
+  }
   if (wish.rank) {
     const auto& table = *session.last_table();
     Progress progress(session.debugger(), "reading symbols");

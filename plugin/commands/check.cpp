@@ -86,7 +86,7 @@ Result<std::string> run_check(Session& session, const std::vector<std::string>& 
   std::erase_if(table.rows, [](const StatisticDiff& row) { return row.size_diff <= 0 && row.count_diff <= 0; });
   auto rows = rows_text(table, {.limit = options.limit}, session.blame(), source_lines(session));
   rows.erase(rows.find_last_not_of('\n') + 1);
-  session.last_table() = std::move(table);
+  session.set_last_table(std::move(table));
   return fail(Code::check_failed, rows.empty() ? line : line + "\n" + rows);
 }
 

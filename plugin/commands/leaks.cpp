@@ -56,6 +56,17 @@ Snapshot lost_blocks(const HeapSearch& heap, const std::vector<Reach>& reach, Re
   return lost;
 }
 
+std::vector<Address> addresses(const HeapSearch& heap, const std::vector<Reach>& reach, Reach wanted,
+                               std::uint32_t epoch) {
+  std::vector<Address> found;
+  for (std::size_t i = 0; i < reach.size(); ++i) {
+    if (const auto& block = heap.blocks()[i]; reach[i] == wanted && block.epoch >= epoch) {
+      found.push_back(block.address);
+    }
+  }
+  return found;
+}
+
 Result<LostTable> rank(Session& session, const HeapSearch& heap, const std::vector<Reach>& reach,
                        const Snapshot* since) {
   LostTable lost;
@@ -187,8 +198,12 @@ Result<std::string> leaks(Session& session, Words words) {
   if (!lost) {
     return std::unexpected(lost.error());
   }
+  const auto epoch = snapshot == nullptr ? 0 : snapshot->id;
+  LostBlocks blocks{.directly = addresses(*heap, *reach, Reach::directly_lost, epoch),
+                    .indirectly = addresses(*heap, *reach, Reach::indirectly_lost, epoch),
+                    .first_indirect_row = lost->parts.back().first};
   const auto text = json ? lost_json(session, *lost, limit) : lost_text(*lost, limit);
-  session.last_table() = std::move(lost->table);
+  session.set_last_table(std::move(lost->table), std::move(blocks));
   return text;
 }
 

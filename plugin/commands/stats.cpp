@@ -25,7 +25,7 @@ std::string show_table(Session& session, Table table, const TableOptions& option
   const TableStyle style{.limit = options.limit, .all_frames = options.all};
   auto text =
       options.json ? table_json(table, style, session.blame()) : table_text(table, style, session.blame(), sources);
-  session.last_table() = std::move(table);
+  session.set_last_table(std::move(table));
   return text;
 }
 
