@@ -10,8 +10,9 @@
 namespace memsnap {
 namespace {
 
-// Types nest as deep as people write them; broken debug information could nest without end.
+// Types nest as deep as people write them; broken debug information could nest without end, and in many ways.
 constexpr int kDeepest = 32;
+constexpr int kMostSteps = 10000;
 
 bool is_inside(const Member& member, std::uint64_t offset) {
   return member.type != nullptr && offset >= member.offset &&
@@ -19,14 +20,14 @@ bool is_inside(const Member& member, std::uint64_t offset) {
 }
 
 // False where nothing is at the offset.
-bool add_path(const Type& type, std::uint64_t offset, int depth, std::string& path) {
-  if (depth > kDeepest) {
+bool add_path(const Type& type, std::uint64_t offset, int depth, int& steps, std::string& path) {
+  if (depth > kDeepest || ++steps > kMostSteps) {
     return false;
   }
   if (type.kind == Type::Kind::array && type.element != nullptr && type.element->size != 0) {
     const auto index = offset / type.element->size;
     path += fmt::format("[{}]", index);
-    return add_path(*type.element, offset % type.element->size, depth + 1, path);
+    return add_path(*type.element, offset % type.element->size, depth + 1, steps, path);
   }
   if (!type.is_class()) {
     path += offset == 0 ? std::string() : fmt::format("+{}", offset);
@@ -41,7 +42,7 @@ bool add_path(const Type& type, std::uint64_t offset, int depth, std::string& pa
       path.append(path.empty() || path.ends_with('.') ? "" : ".").append(member.name);
     }
     // An empty base lies where the first member does, too.
-    if (add_path(*member.type, offset - member.offset, depth + 1, path)) {
+    if (add_path(*member.type, offset - member.offset, depth + 1, steps, path)) {
       return true;
     }
     path.resize(length);
@@ -49,8 +50,8 @@ bool add_path(const Type& type, std::uint64_t offset, int depth, std::string& pa
   return false;
 }
 
-std::optional<Member> search(const Type& type, std::string_view name, std::uint64_t offset, int depth) {
-  if (depth > kDeepest) {
+std::optional<Member> search(const Type& type, std::string_view name, std::uint64_t offset, int depth, int& steps) {
+  if (depth > kDeepest || ++steps > kMostSteps) {
     return std::nullopt;
   }
   for (const auto& member : type.members) {
@@ -62,7 +63,7 @@ std::optional<Member> search(const Type& type, std::string_view name, std::uint6
   }
   for (const auto& member : type.members) {
     if (member.name.empty() && member.type != nullptr) {
-      if (auto found = search(*member.type, name, offset + member.offset, depth + 1)) {
+      if (auto found = search(*member.type, name, offset + member.offset, depth + 1, steps)) {
         return found;
       }
     }
@@ -74,7 +75,8 @@ std::optional<Member> search(const Type& type, std::string_view name, std::uint6
 
 std::string member_path(const Type& type, std::uint64_t offset) {
   std::string path;
-  return add_path(type, offset, 0, path) ? path : std::string();
+  int steps = 0;
+  return add_path(type, offset, 0, steps, path) ? path : std::string();
 }
 
 const Type* builtin_type(std::string_view name) {
@@ -114,6 +116,9 @@ const Type* builtin_type(std::string_view name) {
   return found == kTypes.end() ? nullptr : &found->second;
 }
 
-std::optional<Member> find_member(const Type& type, std::string_view name) { return search(type, name, 0, 0); }
+std::optional<Member> find_member(const Type& type, std::string_view name) {
+  int steps = 0;
+  return search(type, name, 0, 0, steps);
+}
 
 }  // namespace memsnap
