@@ -50,7 +50,7 @@ std::vector<std::string> programs() {
   return found;
 }
 
-TEST_CASE("what is live is ranked by type, whoever compiled the program") {
+TEST_CASE("what is live is ranked by type whoever compiled the program") {
   for (const auto& program : programs()) {
     Script script(program);
     script.memsnap("start");
@@ -66,6 +66,61 @@ TEST_CASE("what is live is ranked by type, whoever compiled the program") {
     CHECK(rows == everything());
     CHECK(said.exit_code() == 0);
   }
+}
+
+TEST_CASE("a snapshot has the types of its tracebacks") {
+  Script script("waste_memory");
+  script.memsnap("start");
+  script.break_at("run");
+  script.break_at("finished");
+  script.run_with("2");
+  script.memsnap("take before");
+  script.cont();
+  script.memsnap("take after");
+  const Step changed = script.memsnap("diff type");
+  script.cont();
+  const Transcript said = script.play();
+
+  CHECK(said.text(changed) ==
+        "before -> after, by type\n"
+        "#1 char[]: size=19.5 KiB (+19.5 KiB), count=200 (+200), average=100 B\n"
+        "#2 MyObject: size=3200 B (+3200 B), count=200 (+200), average=16 B\n"
+        "#3 MyObject*[]: size=2048 B (+2048 B), count=2 (+2), average=1024 B\n"
+        "#4 std::vector<MyObject*, std::allocator<MyObject*>>[]: size=48 B (+48 B), count=1 (+1), average=48 B\n"
+        "Total: size=95.7 KiB (+24.7 KiB), count=404 (+403)\n");
+  CHECK(said.exit_code() == 0);
+}
+
+TEST_CASE("one place that gives memory for several classes is several types only now") {
+  Script script("types");
+  script.memsnap("start");
+  script.break_at("finished");
+  script.run();
+  script.memsnap("take everything");
+  const Step all = script.memsnap("stats type everything --json --limit 0");
+  const Transcript said = script.play();
+
+  const auto rows = rows_of(said.json(all));
+  CHECK(rows.at("app::Circle | app::Square") == Charged{96, 3});
+  CHECK(rows.at("app::Circle") == Charged{32, 1});
+}
+
+TEST_CASE("without debug information symbols tell some types and the rest is unknown") {
+  Script script("types_without_debug_info");
+  script.memsnap("start");
+  script.break_at("finished");
+  script.run();
+  const Step now = script.memsnap("stats type --json --limit 0");
+  script.cont();
+  const Transcript said = script.play();
+
+  const auto rows = rows_of(said.json(now));
+  CHECK(rows.at("app::Circle") == Charged{96, 3});
+  CHECK(rows.at("std::_List_node<int>") == Charged{24, 1});
+  CHECK(rows.contains("<unknown>"));
+  CHECK_FALSE(rows.contains("app::Named"));
+  CHECK_FALSE(rows.contains("record"));
+  CHECK(said.exit_code() == 0);
 }
 
 }  // namespace

@@ -74,8 +74,14 @@ struct Counted {
 
 }  // namespace app
 
+/// Makes an optimiser believe that somebody needs it.
+template <typename T>
+void keep(T& value) {
+  asm volatile("" : : "r"(&value) : "memory");
+}
+
 /// A place to stop at when everything is there.
-void finished() {}
+__attribute__((noinline)) void finished() { asm volatile("" : : : "memory"); }
 
 int main() {
   auto* point = new app::Point{1, 2};  // site: aggregate
@@ -101,6 +107,9 @@ int main() {
     }
     app::Shape* several[] = {new (places[0]) app::Circle(1), new (places[1]) app::Square(2),
                              new (places[2]) app::Circle(3)};
+    const auto keep_all = [](auto&... values) { (keep(values), ...); };
+    keep_all(numbers, text, list, map, hashed, unique, shared, several, point, named, circle, sign, counted, plain,
+             nothing);
     finished();
     for (auto* shape : several) {
       shape->~Shape();
