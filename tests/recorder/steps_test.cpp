@@ -117,7 +117,7 @@ struct LookWithFreed {
 };
 
 TEST_CASE("a stop at any instruction of an allocator call shows a freed block once it is freed", "[recorder]") {
-  const std::uint32_t room = GENERATE(1000, 1);
+  const std::uint32_t room = GENERATE(1000U, 1U);
   Recorded recorded(32, room);
   recorded.launch("stepped");
   const auto begin = recorded.debugger.find_function("before");

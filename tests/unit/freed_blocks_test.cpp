@@ -6,7 +6,11 @@ namespace memsnap {
 namespace {
 
 Freed freed(std::uint64_t address, std::uint64_t size, std::uint16_t space = 0) {
-  return {.block = {.address = {address}, .size = size, .space = Space(space)}};
+  Freed freed;
+  freed.block.address = {address};
+  freed.block.size = size;
+  freed.block.space = Space(space);
+  return freed;
 }
 
 TEST_CASE("without room no freed block is kept", "[unit]") {

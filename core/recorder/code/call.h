@@ -14,10 +14,7 @@ struct Call {
   std::uint64_t rax;
   const Site* site;
   std::uint64_t rbp;
-  union {
-    std::uint64_t left_rdi;  ///< what the entry point's own code left in rdi
-    std::uint64_t mark;      ///< of a free: see memsnap_hook_delete
-  };
+  std::uint64_t left_rdi;  ///< what the entry point's own code left in rdi
   ThreadState* state;
   std::uint64_t outer_stack;  ///< ThreadState::outer_stack and outer_site of the call that this one interrupts
   std::uint64_t outer_site;

@@ -95,7 +95,7 @@ class Busy {
   if (site.kind == SiteKind::reallocate && state.detached.low == 0) {
     return true;
   }
-  free_block(control, state, call, pointer, {.families = kAnyFamily, .is_inside = true});
+  free_slowly(control, state, call, pointer, {.families = kAnyFamily, .is_inside = true});
   return false;
 }
 
@@ -181,7 +181,7 @@ inline void begin_reallocation(Control& control, ThreadState& state, const Call&
     free_pool(control, state, call);
   } else if (pointer != 0) {
     if (site.kind == SiteKind::free) {
-      free_block(control, state, call, pointer, {.families = site.families});
+      free_slowly(control, state, call, pointer, {.families = site.families});
     } else if (site.kind == SiteKind::reallocate) {
       begin_reallocation(control, state, call, pointer);
     }

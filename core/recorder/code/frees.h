@@ -97,10 +97,11 @@ struct FreeCall {
   bool is_inside = false;   // by a call of a pool of the user's own
 };
 
+template <bool kKeeps>
 [[gnu::always_inline]] inline void free_block(Control& control, ThreadState& state, const Call& call,
                                               std::uint64_t address, const FreeCall& how) {
   expect_shrink(control);
-  const auto freed_by = origin_of_free(control, state, call);
+  const auto freed_by = kKeeps ? origin_of_free(control, state, call) : 0;
   const auto key = key_at(*call.site, address);
   auto& shard = shard_of(control, key);
   if (!lock(control, shard, state.number)) [[unlikely]] {
@@ -141,6 +142,13 @@ struct FreeCall {
     unlock(shard);
     state.unknown_frees += how.is_inside ? 0 : 1;
   }
+}
+
+// The same, of any call, and with the block kept where freed blocks are.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline void free_slowly(Control& control, ThreadState& state,
+                                                                          const Call& call, std::uint64_t address,
+                                                                          const FreeCall& how) {
+  free_block<true>(control, state, call, address, how);
 }
 
 // Takes everything that is left of a pool, each block as a free of its own would: a stop in between shows some of them.

@@ -17,7 +17,6 @@
 .set kSite, 56
 .set kRbp, 64
 .set kLeftRdi, 72
-.set kMark, 72
 .set kCallSize, 0x68  # keeps rsp aligned to 16
 
 .macro make_call
@@ -99,14 +98,22 @@ end_function memsnap_hook
 function memsnap_hook_free
   test %rdi, %rdi
   je 1f
+  not %r10  # whatever it was: free has no use for it, and a mark is of one call only
+  cmp %rdi, %r10
+  je 2f
   make_call
   mov %rbp, kRbp(%rsp)
-  mov %r10, kMark(%rsp)
-  xor %r10d, %r10d  # it marks one call only; free has no use for it
   call memsnap_free
   mov kRdi(%rsp), %rdi
   drop_call
 1:
+  jmp *(%r11)
+2:
+  make_call
+  mov %rbp, kRbp(%rsp)
+  call memsnap_delete
+  mov kRdi(%rsp), %rdi
+  drop_call
   jmp *(%r11)
 end_function memsnap_hook_free
 

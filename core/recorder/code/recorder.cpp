@@ -50,14 +50,31 @@ extern "C" {
   expect_block(shard_of(control, address), address);
   if (auto* state = enter(*call); state != nullptr) [[likely]] {
     const Busy busy(*state);
-    auto families = call->site->families;
-    if (call->mark == ~address) {
-      families = kNewFamily | kNewArrayFamily;
-      if (control.has_seen_delete == 0) [[unlikely]] {
-        control.has_seen_delete = 1;
-      }
+    const FreeCall how{.families = call->site->families, .reads_mark = true};
+    if (control.history != 0) [[unlikely]] {
+      free_slowly(control, *state, *call, address, how);
+    } else {
+      free_block<false>(control, *state, *call, address, how);
     }
-    free_block(control, *state, *call, address, {.families = families, .reads_mark = true});
+  }
+}
+
+// The same by way of an `operator delete`.
+[[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_delete(Call* call) {
+  auto& control = call->control();
+  const auto address = call->arguments[0];
+  expect_block(shard_of(control, address), address);
+  if (auto* state = enter(*call); state != nullptr) [[likely]] {
+    const Busy busy(*state);
+    if (control.has_seen_delete == 0) [[unlikely]] {
+      control.has_seen_delete = 1;
+    }
+    const FreeCall how{.families = kNewFamily | kNewArrayFamily, .reads_mark = true};
+    if (control.history != 0) [[unlikely]] {
+      free_slowly(control, *state, *call, address, how);
+    } else {
+      free_block<false>(control, *state, *call, address, how);
+    }
   }
 }
 
