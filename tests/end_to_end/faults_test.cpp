@@ -106,6 +106,37 @@ TEST_CASE("what the allocator was asked that makes no sense is told, the newest 
   CHECK(said.exit_code() == 0);
 }
 
+TEST_CASE("a pointer into a freed block tells who freed it", "[engines]") {
+  Script script("faults");
+  script.memsnap("start 10 --history 100");
+  script.break_at("finished");
+  script.run();
+  for (int i = 0; i < kAborts; ++i) {
+    script.cont();
+  }
+  script.add("up");
+  const Step freed = script.memsnap("block gone");
+  const Step inside = script.memsnap("block (char*)gone + 40 --json");
+  script.kill();
+  const Transcript said = script.play();
+
+  const auto text = said.text(freed);
+  CHECK(text.starts_with("address: 0x...\nsize: 100 B\noffset: 0\nstate: freed\n"));
+  const auto by =
+      text.find(fmt::format("freed: thread 1 (faults)\n  File \"/src/faults.cpp\", line {}, in ", line("first")));
+  const auto at = text.find(fmt::format("allocated:\n  File \"/src/faults.cpp\", line {}, in ", line("twice")));
+  CHECK(by != std::string::npos);
+  CHECK(at != std::string::npos);
+  CHECK(by < at);
+  const auto block = said.json(inside);
+  CHECK(block["state"] == "freed");
+  CHECK(block["offset"] == 40);
+  CHECK(block["freed"].at(0)["line"] == line("first"));
+  CHECK(block["allocated"].at(0)["line"] == line("twice"));
+  CHECK(block["freed_thread"] == "thread 1 (faults)");
+  CHECK(block["preview"].is_null());
+}
+
 TEST_CASE("without a history a double free is a free of no block, and all else is told") {
   Script script("faults");
   script.memsnap("start 10");

@@ -51,6 +51,8 @@ TEST_CASE("what no global, stack, register or thread-local leads to is lost, and
   script.cont();
   const Step leaks = script.memsnap("leaks");
   const Step traceback = script.memsnap("traceback 7");
+  const Step of_cycle = script.memsnap("blocks 4 --json");
+  const Step behind_it = script.memsnap("blocks 8 --json");
   const Step since = script.memsnap("leaks --since half");
   const Step limited = script.memsnap("leaks --limit 1");
   const Step json = script.memsnap("leaks --json --limit 2");
@@ -63,6 +65,8 @@ TEST_CASE("what no global, stack, register or thread-local leads to is lost, and
   CHECK(said.text(traceback).starts_with(
       fmt::format("#7 {}: size=128 B, count=4, average=32 B\n  File \"/src/leaks.cpp\", line {}, in ",
                   name("list rest"), line_of(kSource, "list rest"))));
+  CHECK(said.json(of_cycle)["total"] == nlohmann::json{{"size", 48}, {"count", 1}});
+  CHECK(said.json(behind_it)["total"] == nlohmann::json{{"size", 96}, {"count", 2}});
   CHECK(said.text(since) == fmt::format("now, directly lost, by lineno, born since 'half'\n"
                                         "#1 {}: size=100 B, count=1, average=100 B\n"
                                         "#2 {}: size=48 B, count=1, average=48 B\n"

@@ -68,6 +68,46 @@ TEST_CASE("what is live is ranked by type whoever compiled the program") {
   }
 }
 
+TEST_CASE("blocks are listed with their types, and with what is in them", "[engines]") {
+  Script script("types");
+  script.memsnap("start");
+  script.break_at("finished");
+  script.run();
+  const Step all = script.memsnap("blocks --limit 0");
+  script.memsnap("stats type now --limit 0");
+  const Step circles = script.memsnap("blocks 3 --json");
+  const Step shapes = script.memsnap("blocks --type app::[CS]* --json");
+  const Step none = script.memsnap("blocks --type Circle");
+  script.add("up");
+  const Step block = script.memsnap("block named");
+  const Step array = script.memsnap("block counted + 1 --json");
+  script.cont();
+  const Transcript said = script.play();
+
+  for (const std::string line : {
+           "0x...: size=8 B, type=app::Point, {x = 1, y = 2}\n",
+           "0x...: size=48 B, type=app::Named, {id = 7, name = \"seven\", next = 0x...}\n",
+           "0x...: size=32 B, type=app::Circle, {color = 3, radius = 1.5, unused = 0}\n",
+           "0x...: size=44 B, type=app::Counted[3], {{value = {1, 2, 3}}, {value = {1, 2, 3}}, {value = {1, 2, 3}}}\n",
+           "0x...: size=34 B, type=char[34], \"a text too long to be kept inside\"\n",
+           "0x...: size=40 B, type=int[10], {0, 0, 0, 0, 0, 0, 0, 0, ...}\n",
+           "0x...: size=100 B, type=unknown, ",
+       }) {
+    INFO(line);
+    CHECK(said.text(all).find(line) != std::string::npos);
+  }
+  CHECK(said.json(circles)["total"] == nlohmann::json{{"size", 96}, {"count", 3}});
+  CHECK(said.json(circles)["rows"][2]["type"] == "app::Circle");
+  CHECK(said.json(circles)["rows"][2]["preview"] == "{color = 3, radius = 3, unused = 0}");
+  CHECK(said.json(shapes)["total"]["count"] == 6);  // three circles, a sign, a square, and what is counted
+  CHECK(said.text(none) == "now, blocks, of type Circle, by address\nTotal: size=0 B, count=0\n");
+  CHECK(said.text(block).find("type: app::Named\npreview: {id = 7, name = \"seven\", next = 0x...}\nallocated:\n") !=
+        std::string::npos);
+  CHECK(said.json(array)["type"] == "app::Counted[3]");
+  CHECK(said.json(array)["offset"] == 20);
+  CHECK(said.exit_code() == 0);
+}
+
 TEST_CASE("a snapshot has the types of its tracebacks") {
   Script script("waste_memory");
   script.memsnap("start");
