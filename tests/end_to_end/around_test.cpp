@@ -182,7 +182,11 @@ TEST_CASE("the user's breakpoints stop inside, and around --continue goes on") {
 }
 
 TEST_CASE("a call in which the process becomes another program is told as such", "[engines]") {
+  const bool stops_there = GENERATE(false, true);
   Script script("exec");
+  if (stops_there) {
+    script.add(host().stop_at_exec());
+  }
   script.memsnap("start");
   script.break_at("main");
   script.run();

@@ -42,6 +42,7 @@ class Gdb : public Host {
   std::string python(const std::string& statement) const override { return "python " + statement; }
   std::string run_script(const std::string& file) const override { return "source " + file; }
   std::string follow_children() const override { return "set follow-fork-mode child"; }
+  std::string stop_at_exec() const override { return "catch exec"; }
   std::string attach(pid_t pid) const override { return "attach " + std::to_string(pid); }
   std::string save_core(const std::string& file) const override { return "generate-core-file " + file; }
   std::string open_core(const std::string&, const std::string& file) const override { return "core-file " + file; }

@@ -71,6 +71,8 @@ class Host {
 
   /// Has the debugger go on with the child where a process forks.
   virtual std::string follow_children() const = 0;
+  /// Has the debugger stop where a process becomes another program.
+  virtual std::string stop_at_exec() const = 0;
 
   /// Has the debugger switch address randomisation off, as it does for its users by itself.
   virtual std::string same_addresses() const = 0;

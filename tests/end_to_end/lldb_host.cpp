@@ -78,6 +78,7 @@ class Lldb : public Host {
   std::string python(const std::string& statement) const override { return "script " + statement; }
   std::string run_script(const std::string& file) const override { return "command script import " + file; }
   std::string follow_children() const override { return "settings set target.process.follow-fork-mode child"; }
+  std::string stop_at_exec() const override { return "settings set target.process.stop-on-exec true"; }
   std::string attach(pid_t pid) const override { return "process attach -p " + std::to_string(pid); }
   // Before some version it cannot, on Linux.
   std::string save_core(const std::string& file) const override {
