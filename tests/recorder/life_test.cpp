@@ -112,7 +112,7 @@ void stop(Recorded& recorded) {
 
 std::uint64_t mapped_bytes(PtraceDebugger& debugger) {
   std::uint64_t all = 0;
-  for (const auto& range : debugger.mappings()) {
+  for (const auto& range : mapped_ranges(debugger)) {
     all += range.end - range.begin;
   }
   return all;

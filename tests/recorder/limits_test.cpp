@@ -49,11 +49,11 @@ TEST_CASE("where there is no room for the recorder the process is left as it was
     recorded.debugger.launch(recorded_program("limits"), {"memory", left}, {});
     const auto checkpoint = recorded.debugger.find_function("checkpoint");
     recorded.run_to(checkpoint);
-    const auto before = recorded.debugger.mappings();
+    const auto before = recorded.debugger.regions();
     const auto started = recorded.session.start({.frames = 32, .engine = "recorder"});
     REQUIRE_FALSE(started.has_value());
     CHECK(started.error().message.find("Cannot allocate memory") != std::string::npos);
-    CHECK(recorded.debugger.mappings() == before);
+    CHECK(recorded.debugger.regions() == before);
     recorded.run_to(checkpoint);
     recorded.run_to(checkpoint);
     recorded.run_to_end();

@@ -47,7 +47,7 @@ TEST_CASE("The recorder's own memory is all that can hold a block's address", "[
   CHECK(has(state, sizeof(layout::ThreadState)));
   CHECK(has(index, 8192));
   CHECK(has(recorder.record(1), 2 * sizeof(layout::OriginRecord)));
-  for (const std::uint32_t shard : {0, 127}) {
+  for (const std::uint32_t shard : {0U, 127U}) {
     CHECK(has(recorder.slot(shard, 0), FakeRecorder::kSlots * sizeof(layout::BlockEntry)));
   }
   CHECK_FALSE(has(index, 8193));

@@ -43,7 +43,7 @@ std::optional<std::uint64_t> object(const std::string& path, const std::string& 
   std::optional<std::uint64_t> address;
   const auto file = ElfFile::open(path);
   REQUIRE(file);
-  file->for_each_object([&](const ElfSymbol& symbol) {
+  file->for_each_variable([&](const ElfSymbol& symbol) {
     if (symbol.name == name) {
       address = symbol.value;
     }
