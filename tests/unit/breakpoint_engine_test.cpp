@@ -649,7 +649,9 @@ TEST_CASE("the debugger is not asked again where its own walk goes no further", 
 Lines faults(Run& run) {
   constexpr std::array kKinds = {"again", "inner", "foreign", "mismatch"};
   Lines lines;
-  for (const auto& fault : *run.engine.faults()) {
+  const auto found = run.engine.faults();
+  REQUIRE(found);
+  for (const auto& fault : *found) {
     lines.push_back(fmt::format("{} {:x} {} {} {} {}", kKinds.at(std::to_underlying(fault.kind)), fault.address.value,
                                 fault.block ? fault.block->size : 0, fault.times, fault.given, fault.taken));
   }

@@ -150,13 +150,16 @@ TEST_CASE("start takes 1 to 256 frames", "[unit]") {
 TEST_CASE("start's other errors say what would be right", "[unit]") {
   Plugin memsnap;
   CHECK(memsnap("start --engine none") == "memsnap: 'none' is no engine; engines are auto, recorder, breakpoint");
-  CHECK(memsnap("start --history 5") == "memsnap: --history is not there yet; 'memsnap start' without it works");
+  CHECK(memsnap("start --history 0") == "memsnap: '0' is no number of freed blocks; --history takes 1 to 1000000");
   CHECK(memsnap("start 10 20") ==
-        "memsnap: one word too many: '20'; usage: memsnap start [NFRAMES] [--engine auto|recorder|breakpoint]");
+        "memsnap: one word too many: '20'; usage: memsnap start [NFRAMES] [--engine auto|recorder|breakpoint] "
+        "[--history N]");
   CHECK(memsnap("start --frames") ==
-        "memsnap: no option '--frames'; usage: memsnap start [NFRAMES] [--engine auto|recorder|breakpoint]");
+        "memsnap: no option '--frames'; usage: memsnap start [NFRAMES] [--engine auto|recorder|breakpoint] [--history "
+        "N]");
   CHECK(memsnap("start --engine") ==
-        "memsnap: --engine wants a value; usage: memsnap start [NFRAMES] [--engine auto|recorder|breakpoint]");
+        "memsnap: --engine wants a value; usage: memsnap start [NFRAMES] [--engine auto|recorder|breakpoint] "
+        "[--history N]");
   memsnap.debugger.inferior = InferiorState::running;
   CHECK(memsnap("start") == "memsnap: the process is running; interrupt it first");
   memsnap.debugger.inferior = InferiorState::none;
@@ -367,12 +370,13 @@ TEST_CASE("status without tracing has all its fields", "[unit]") {
         "not_recorded: 0\n"
         "unknown_frees: 0\n"
         "missed_frees: 0\n"
+        "faults: 0\n"
         "overhead_process: 0\n"
         "overhead_debugger: 0\n");
   CHECK(memsnap("status --json") ==
         R"({"tracing":"no","engine":null,"frames":32,"size":0,"count":0,"peak":0,"tracebacks":0,"allocations":0,)"
         R"("frees":0,"allocated":0,"not_recorded":0,"not_recorded_reasons":{},"unknown_frees":0,"missed_frees":0,)"
-        R"("remark":"","overhead_process":0,"overhead_debugger":0,"domains":{}})"
+        R"("faults":0,"remark":"","overhead_process":0,"overhead_debugger":0,"domains":{}})"
         "\n");
   memsnap("start");
   CHECK(memsnap("status").starts_with("tracing: armed\nengine: auto\nframes: 32\n"));
@@ -406,6 +410,7 @@ TEST_CASE("status tells the numbers, the reasons and the entry points", "[unit]"
         "not_recorded: 1 called from code outside every module\n"
         "unknown_frees: 1\n"
         "missed_frees: 0\n"
+        "faults: 0\n"
         "overhead_process: 0\n"
         "domains: malloc: aligned_alloc (breakpoint), calloc (breakpoint), free (breakpoint), malloc (breakpoint), "
         "posix_memalign (breakpoint), realloc (breakpoint), reallocarray (breakpoint)\n"
@@ -627,7 +632,7 @@ TEST_CASE("stats' and diff's other errors give the usage", "[unit]") {
 
 TEST_CASE("A program without debug information has blocks of unknown types", "[unit]") {
   Traced memsnap;
-  const std::string rows = "#1 <unknown>: size=21.0 KiB, count=3, average=7168 B\nTotal: size=21.0 KiB, count=3\n";
+  const std::string rows = "#1 <unknown>: size=21.0 KiB, count=3, average=7167 B\nTotal: size=21.0 KiB, count=3\n";
   CHECK(memsnap("stats type now") == "now, by type\n" + rows);
   memsnap("take before");
   CHECK(memsnap("stats type") == "before, by type\n" + rows);
@@ -820,7 +825,10 @@ TEST_CASE("help lists the commands, and explains each", "[unit]") {
         "memsnap traceback   Print the largest traceback behind a row of the last table.\n"
         "memsnap block       Show what is known of the block that an address is in.\n"
         "memsnap blocks      List live blocks by address.\n"
+        "memsnap leaks       List the blocks that nothing reachable points to.\n"
+        "memsnap refs        Show who holds a pointer into the block at an address.\n"
         "memsnap around      Show what one call of a function changes, or what each of several does.\n"
+        "memsnap faults      Show what the allocator was asked that makes no sense.\n"
         "memsnap filter      Choose which blocks tables show, by the file they come from.\n"
         "memsnap hide        Choose which frames are never a call site.\n"
         "memsnap allocator   List the functions that are traced, or add a pool of your own.\n"
@@ -850,7 +858,8 @@ TEST_CASE("a wrong command name is an error that names the commands", "[unit]") 
   Plugin memsnap;
   const std::string commands =
       " is no command; commands are start, stop, status, clear, reset-peak, take, list, delete, stats, diff, "
-      "traceback, block, blocks, leaks, refs, around, filter, hide, allocator, limit, check, save, load, export, help";
+      "traceback, block, blocks, leaks, refs, around, faults, filter, hide, allocator, limit, check, save, load, "
+      "export, help";
   CHECK(memsnap("snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("help snapshot") == "memsnap: 'snapshot'" + commands);
   CHECK(memsnap("sta") == "memsnap: 'sta'" + commands);
@@ -992,7 +1001,7 @@ TEST_CASE("words are completed by what may come there", "[unit]") {
   CHECK(completed({"export", "x.html", "before", ""}) == List{"before", "2", "now"});
   CHECK(completed({"delete", "b"}) == List{"before"});
   CHECK(completed({"delete", "a"}) == List{"all"});
-  CHECK(completed({"start", ""}) == List{"--engine"});
+  CHECK(completed({"start", ""}) == List{"--engine", "--history"});
   CHECK(completed({"start", "--engine", ""}) == List{"auto", "breakpoint", "recorder"});
   CHECK(completed({"hide", ""}) == List{"add", "delete", "list", "reset"});
   CHECK(completed({"hide", "delete", "libst"}) == List{"libstdc++.so*"});
