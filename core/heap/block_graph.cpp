@@ -46,12 +46,12 @@ Result<BlockGraph> BlockGraph::read(const HeapView& heap, const ScanProgress& pr
       }
     }
   }
-  graph.add_edges(std::move(edges), blocks.size());
+  graph.add_edges(edges, blocks.size());
   return graph;
 }
 
 // Counted into place: the edges of a block come together already, but for those of blocks with others in them.
-void BlockGraph::add_edges(std::vector<Edge> edges, std::size_t blocks) {
+void BlockGraph::add_edges(const std::vector<Edge>& edges, std::size_t blocks) {
   first_edge_.assign(blocks + 1, 0);
   for (const auto& edge : edges) {
     ++first_edge_[edge.from + 1];

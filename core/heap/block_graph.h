@@ -32,7 +32,7 @@ class BlockGraph {
     BlockIndex to;
   };
 
-  void add_edges(std::vector<Edge> edges, std::size_t blocks);
+  void add_edges(const std::vector<Edge>& edges, std::size_t blocks);
 
   std::vector<std::size_t> first_edge_ = {0};  // by block, and the end
   std::vector<BlockIndex> targets_;
