@@ -15,7 +15,7 @@ constexpr std::string_view kUnknown = "<unknown>";
 constexpr std::uint64_t kWord = sizeof(std::uint64_t);
 
 // A type that says nothing of what somebody keeps in its bytes.
-bool is_bytes(const AllocationType& type) { return type.size() == 1 && !type.type->is_class(); }
+bool is_bytes(const AllocationType& type) { return type.type != nullptr && type.size() == 1 && !type.type->is_class(); }
 
 std::string with_extent(const std::string& name, std::uint64_t count) {
   return count == 1 ? name : fmt::format("{}[{}]", name, count);
@@ -67,7 +67,7 @@ std::string BlockTypes::member_path(const LiveBlock& block, std::uint64_t offset
   if (index >= shape.count) {
     return {};
   }
-  const auto path = memsnap::member_path(*shape.type, (offset - shape.offset) % shape.type->size);
+  auto path = memsnap::member_path(*shape.type, (offset - shape.offset) % shape.type->size);
   if (!shape.is_array) {
     return path;
   }

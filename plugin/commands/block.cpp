@@ -44,7 +44,7 @@ Result<std::optional<Found>> find(Engine& engine, Address address) {
     return std::unexpected(freed.error());
   }
   if (*freed) {
-    return Found{(*freed)->block, address - (*freed)->block.address, **freed};
+    return Found{(*freed)->block, address - (*freed)->block.address, *freed};
   }
   return find_live(engine, address, kJustPast);
 }

@@ -98,9 +98,10 @@ end_function memsnap_hook
 function memsnap_hook_free
   test %rdi, %rdi
   je 1f
-  not %r10  # whatever it was: free has no use for it, and a mark is of one call only
+  not %r10  # a mark is of one call only
   cmp %rdi, %r10
   je 2f
+  not %r10
   make_call
   mov %rbp, kRbp(%rsp)
   call memsnap_free
