@@ -50,12 +50,15 @@ Result<void> keep_types(Session& session, BlockTypes& types, const Wish& wish, s
   }
   MemoryWindow memory(session.debugger().memory());
   Progress progress(session.debugger(), "looking at blocks");
+  const auto all = blocks.size();
   std::size_t done = 0;
   bool goes_on = true;
   std::erase_if(blocks, [&](const LiveBlock& block) {
     constexpr std::size_t kStep = 1024;
-    goes_on =
-        goes_on && (done++ % kStep != 0 || progress(static_cast<double>(done) / static_cast<double>(blocks.size())));
+    if (done % kStep == 0) {
+      goes_on = goes_on && progress(static_cast<double>(done) / static_cast<double>(all));
+    }
+    ++done;
     if (!goes_on) {
       return false;
     }

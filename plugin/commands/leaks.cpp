@@ -202,7 +202,7 @@ Result<std::string> leaks(Session& session, Words words) {
   LostBlocks blocks{.directly = addresses(*heap, *reach, Reach::directly_lost, epoch),
                     .indirectly = addresses(*heap, *reach, Reach::indirectly_lost, epoch),
                     .first_indirect_row = lost->parts.back().first};
-  const auto text = json ? lost_json(session, *lost, limit) : lost_text(*lost, limit);
+  auto text = json ? lost_json(session, *lost, limit) : lost_text(*lost, limit);
   session.set_last_table(std::move(lost->table), std::move(blocks));
   return text;
 }
