@@ -14,9 +14,9 @@ std::string item_lines() {
   return fmt::format(
       "allocated:\n"
       "  File \"/src/blocks.c\", line {}, in make\n"
-      "    struct item* item = malloc(sizeof *item); // site: item\n"
+      "    struct item* item = malloc(sizeof *item);  // site: item\n"
       "  File \"/src/blocks.c\", line {}, in fill\n"
-      "    items[i] = make(i); // site: make\n",
+      "    items[i] = make(i);  // site: make\n",
       line_of("blocks.c", "item"), line_of("blocks.c", "make"));
 }
 

@@ -18,7 +18,7 @@ char* none;
 long seen;
 
 static struct item* make(long id) {
-  struct item* item = malloc(sizeof *item); // site: item
+  struct item* item = malloc(sizeof *item);  // site: item
   item->id = id;
   strcpy(item->name, "item");
   return item;
@@ -26,22 +26,22 @@ static struct item* make(long id) {
 
 static void fill(void) {
   for (long i = 0; i < 3; ++i) {
-    items[i] = make(i); // site: make
+    items[i] = make(i);  // site: make
   }
-  text = malloc(100); // site: text
+  text = malloc(100);  // site: text
   strcpy(text, "some text");
 }
 
 static void look(const void* on_stack, const long* of_thread) {
   const long sum = *(const long*)on_stack + *of_thread;
-  seen = sum + greeting[0]; // site: look
+  seen = sum + greeting[0];  // site: look
 }
 
 int main(void) {
   fill();
   long local = 7;
   look(&local, &own);
-  text = realloc(text, 20000); // site: realloc
+  text = realloc(text, 20000);  // site: realloc
   look(&local, &own);
   for (int i = 0; i < 3; ++i) {
     free(items[i]);
