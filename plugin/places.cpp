@@ -96,13 +96,21 @@ Place Places::in_stack(Thread& thread, Address address) {
   const auto outer = std::ranges::find_if(frames, [&](const StackFrame& frame) { return frame.sp > address; });
   if (outer != frames.end()) {
     const bool is_innermost = outer == frames.begin() || outer == frames.begin() + 1;
+    // An instruction of the frame's function: a return address is behind the call.
     const auto pc = outer == frames.begin() ? outer->pc : std::prev(outer)->pc;
-    // What is looked up is taken for a return address.
-    const auto& known = symbols_.frames(modules_.to_pc(is_innermost ? pc + 1 : pc));
-    place.name = known.back().function;
+    const auto at = modules_.to_pc(is_innermost ? pc : pc - 1);
+    place.name = symbols_.frames({at.module, at.offset + 1}).back().function;
+    if (outer != frames.begin()) {
+      place.variable = symbols_.stack_variable(at, static_cast<std::int64_t>(address.value - outer->sp.value));
+    }
   }
-  place.text = place.name.empty() ? fmt::format("stack of {}", label(thread.id))
-                                  : fmt::format("stack of {}, frame {}", label(thread.id), place.name);
+  place.text = fmt::format("stack of {}", label(thread.id));
+  if (!place.name.empty()) {
+    place.text += fmt::format(", frame {}", place.name);
+  }
+  if (place.variable) {
+    place.text += ", " + with_offset(place.variable->name, place.variable->offset);
+  }
   return place;
 }
 

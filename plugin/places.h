@@ -27,11 +27,12 @@ enum class PlaceKind : std::uint8_t {
 /// Where an address is.
 struct Place {
   PlaceKind kind = PlaceKind::unmapped;
-  OsThreadId thread{};       ///< of a stack, or of thread-local data
-  std::string name{};        ///< of a variable or function (of a stack: whose frame it is); may be empty
-  std::string module{};      ///< whole path; of variables, code and constants
-  std::uint64_t offset = 0;  ///< of the address in what `name` is, in bytes; not of a frame
-  std::string text{};        ///< for people: `stack of thread 1 (main), frame fill(int)`; `global 'table'+16 in server`
+  OsThreadId thread{};                      ///< of a stack, or of thread-local data
+  std::string name{};                       ///< of a variable or function (of a stack: whose frame it is); may be empty
+  std::string module{};                     ///< whole path; of variables, code and constants
+  std::uint64_t offset = 0;                 ///< of the address in what `name` is, in bytes; not of a frame
+  std::optional<StackVariable> variable{};  ///< of a stack's frame, where that is known
+  std::string text{};  ///< for people: `stack of thread 1 (main), frame fill(int)`; `global 'table'+16 in server`
 };
 
 /// Tells what addresses are, at one stop.

@@ -93,6 +93,11 @@ std::optional<Symbolizer::Variable> Symbolizer::variable(const Pc& address) {
   return address.module == ModuleId::none ? std::nullopt : symbols(address.module).variable(address.offset);
 }
 
+std::optional<StackVariable> Symbolizer::stack_variable(const Pc& pc, std::int64_t from_cfa) {
+  auto* dwarf = pc.module == ModuleId::none ? nullptr : symbols(pc.module).files().dwarf();
+  return dwarf == nullptr ? std::nullopt : memsnap::stack_variable(*dwarf, pc.offset, from_cfa);
+}
+
 const std::vector<Frame>* Symbolizer::known_frames(const Pc& pc) const {
   const auto known = frames_.find(pc);
   return known == frames_.end() ? nullptr : &known->second;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/module.h"
+#include "core/symbols/stack_variable.h"
 #include "core/trace/frame.h"
 
 namespace memsnap {
@@ -38,6 +39,9 @@ class Symbolizer final : public FrameSource {
     std::uint64_t offset = 0;  ///< of the address in it, in bytes
   };
   std::optional<Variable> variable(const Pc& address);
+
+  /// The variable of a function that lies in its frame: `pc` is in it, no return address; see memsnap::stack_variable.
+  std::optional<StackVariable> stack_variable(const Pc& pc, std::int64_t from_cfa);
 
   /// The files that it reads of a module, which is not ModuleId::none; opened where they are not yet. Valid for its
   /// life.

@@ -99,6 +99,10 @@ class Namer {
     if (!place.module.empty()) {
       json["module"] = place.module;
     }
+    if (place.variable) {
+      json["variable"] = place.variable->name;
+      json["variable_offset"] = place.variable->offset;
+    }
     return json;
   }
 

@@ -78,7 +78,7 @@ TEST_CASE("an address that is in no block is told for what it is", "[engines]") 
   script.kill();
   const Transcript said = script.play();
 
-  CHECK(said.text(stack) == "0x...: stack of thread 1 (blocks), frame main\n");
+  CHECK(said.text(stack) == "0x...: stack of thread 1 (blocks), frame main, 'local'\n");
   CHECK(said.text(global) == "0x...: global 'table'+16 in blocks\n");
   CHECK(said.text(constant) == "0x...: constant 'greeting'+1 in blocks\n");
   CHECK(said.text(code) == "0x...: code of 'main' in blocks\n");

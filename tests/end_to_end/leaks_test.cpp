@@ -122,7 +122,7 @@ TEST_CASE("each holder of a block is told: globals, blocks, registers, stacks", 
         fmt::format("0x...: a block of 300 B, {}\n#1 register r12 of thread 1 (leaks)\n", name("register")));
   CHECK(said.text(in_stack).starts_with(
       fmt::format("0x...: a block of 700 B, {}\n#1 stack of thread 2 (leaks), frame ", name("other stack"))));
-  CHECK(said.text(in_stack).find("stay(void*)") != std::string::npos);
+  CHECK(said.text(in_stack).find("stay(void*), 'local'\n") != std::string::npos);
   CHECK(said.text(lost) == fmt::format("0x...: a block of 100 B, {}\nnothing points to it\n", name("masked")));
   CHECK(said.text(path) == fmt::format("0x...: a block of 112 B, {}\n"
                                        "#1 global 'global_block' in leaks\n"

@@ -1,5 +1,8 @@
 // KEY type: what is live, by what it is.
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -24,7 +27,7 @@ Rows rows_of(const nlohmann::json& table) {
 // What tests/targets/types.cpp has live, but for what cannot be told: the C++ library's own is among that.
 Rows everything() {
   return {{"app::Point", {8, 1}},
-          {"app::Named", {48, 1}},
+          {"app::Named", {96, 2}},
           {"app::Sign", {56, 1}},
           {"app::Counted[]", {44, 1}},
           {"record", {24, 1}},
@@ -81,6 +84,8 @@ TEST_CASE("blocks are listed with their types, and with what is in them", "[engi
   script.add("up");
   const Step block = script.memsnap("block named");
   const Step array = script.memsnap("block counted + 1 --json");
+  const Step holders = script.memsnap("refs named->next");
+  const Step json = script.memsnap("refs named->next --json");
   script.cont();
   const Transcript said = script.play();
 
@@ -91,6 +96,7 @@ TEST_CASE("blocks are listed with their types, and with what is in them", "[engi
            "0x...: size=44 B, type=app::Counted[3], {{value = {1, 2, 3}}, {value = {1, 2, 3}}, {value = {1, 2, 3}}}\n",
            "0x...: size=34 B, type=char[34], \"a text too long to be kept inside\"\n",
            "0x...: size=40 B, type=int[10], {0, 0, 0, 0, 0, 0, 0, 0, ...}\n",
+           "0x...: size=64 B, type=app::Named (make_shared), {id = 8, name = \"eight\", next = 0x...}\n",
            "0x...: size=100 B, type=unknown, ",
        }) {
     INFO(line);
@@ -103,6 +109,11 @@ TEST_CASE("blocks are listed with their types, and with what is in them", "[engi
   CHECK(said.text(none) == "now, blocks, of type Circle, by address\nTotal: size=0 B, count=0\n");
   CHECK(said.text(block).find("type: app::Named\npreview: {id = 7, name = \"seven\", next = 0x...}\nallocated:\n") !=
         std::string::npos);
+  CHECK(said.text(holders).find(fmt::format(" block 0x...+40 of 48 B, 'next' of app::Named, types.cpp:{}\n",
+                                            line_of("types.cpp", "named"))) != std::string::npos);
+  const auto refs = said.json(json)["refs"];
+  CHECK(std::ranges::any_of(refs,
+                            [](const auto& each) { return each["type"] == "app::Named" && each["member"] == "next"; }));
   CHECK(said.json(array)["type"] == "app::Counted[3]");
   CHECK(said.json(array)["offset"] == 20);
   CHECK(said.exit_code() == 0);

@@ -84,8 +84,9 @@ void keep(T& value) {
 __attribute__((noinline)) void finished() { asm volatile("" : : : "memory"); }
 
 int main() {
-  auto* point = new app::Point{1, 2};  // site: aggregate
-  auto* named = new app::Named(7, "seven");
+  auto* point = new app::Point{1, 2};        // site: aggregate
+  auto* named = new app::Named(7, "seven");  // site: named
+  named->next = new app::Named(9, "nine");
   app::Shape* circle = new app::Circle(1.5);
   app::Shape* sign = new app::Sign;
   auto* counted = new app::Counted[3];
@@ -121,6 +122,7 @@ int main() {
   delete[] counted;
   delete sign;
   delete circle;
+  delete named->next;
   delete named;
   delete point;
   return 0;
