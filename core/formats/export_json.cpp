@@ -11,6 +11,7 @@
 
 #include "core/formats/file_blame.h"
 #include "core/formats/frame_json.h"
+#include "core/formats/json_line.h"
 #include "core/formats/paths.h"
 #include "core/formats/snapshot_json.h"
 
@@ -137,7 +138,7 @@ class Writer {
 }  // namespace
 
 std::string to_export_json(const SnapshotFile& file, const HideRules& rules) {
-  return Writer(file, rules).write().dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return to_json_line(Writer(file, rules).write());
 }
 
 }  // namespace memsnap

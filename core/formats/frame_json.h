@@ -1,9 +1,10 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <span>
 #include <string>
 
-#include "core/trace/frame.h"
+#include "core/trace/blame.h"
 
 namespace memsnap {
 
@@ -25,6 +26,15 @@ inline nlohmann::ordered_json frame_json(const Frame& frame, bool hidden) {
   json["offset"] = frame.offset;
   json["inlined"] = frame.inlined;
   json["hidden"] = hidden;
+  return json;
+}
+
+/// All frames of a traceback, as Blame::judged_frames has them.
+inline nlohmann::ordered_json frames_json(std::span<const JudgedFrame> frames) {
+  auto json = nlohmann::ordered_json::array();
+  for (const auto& judged : frames) {
+    json.push_back(frame_json(*judged.frame, judged.hidden));
+  }
   return json;
 }
 

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/formats/json_line.h"
+
 namespace memsnap {
 namespace {
 
@@ -83,7 +85,7 @@ std::string to_speedscope(const SnapshotFile& file, const Paths& paths) {
   json["activeProfileIndex"] = 0;
   json["shared"]["frames"] = frames_json(paths);
   json["profiles"] = profiles_json(paths, file.older.has_value());
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return to_json_line(json);
 }
 
 }  // namespace memsnap

@@ -2,23 +2,14 @@
 #include <nlohmann/json.hpp>
 
 #include "core/formats/frame_json.h"
+#include "core/formats/json_line.h"
+#include "core/formats/row_limit.h"
 #include "core/formats/table.h"
 
 namespace memsnap {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json frames_json(const std::optional<TracebackId>& id, Blame& blame) {
-  if (!id) {
-    return nullptr;
-  }
-  auto frames = Json::array();
-  for (const auto& judged : blame.judged_frames(*id)) {
-    frames.push_back(frame_json(*judged.frame, judged.hidden));
-  }
-  return frames;
-}
 
 void add_numbers(Json& json, const Table& table, const StatisticDiff& row) {
   json["size"] = row.size;
@@ -42,8 +33,6 @@ Json row_json(const Table& table, const StatisticDiff& statistic, std::string_vi
   return row;
 }
 
-std::string to_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'; }
-
 }  // namespace
 
 std::string table_json(const Table& table, const TableStyle& style, Blame& blame) {
@@ -61,25 +50,26 @@ std::string table_json(const Table& table, const TableStyle& style, Blame& blame
     json["calls"] = table.calls;
   }
   json["rows"] = Json::array();
-  const auto shown = style.limit == 0 ? names.size() : std::min(style.limit, names.size());
+  const auto shown = rows_shown(style.limit, names.size());
   for (std::size_t i = 0; i < shown; ++i) {
     auto row = row_json(table, table.rows[i], names[i], i + 1);
     if (table.calls != 0) {
       row["grown_calls"] = table.grown_calls[i];
     }
-    row["traceback"] = frames_json(table.rows[i].group.traceback, blame);
+    const auto traceback = table.rows[i].group.traceback;
+    row["traceback"] = traceback ? frames_json(blame.judged_frames(*traceback)) : Json();
     json["rows"].push_back(std::move(row));
   }
   add_numbers(json["total"], table, table.total);
   json["rows_total"] = table.rows.size();
-  return to_line(json);
+  return to_json_line(json);
 }
 
 std::string traceback_json(const Table& table, const StatisticDiff& row, std::string_view name, std::size_t rank,
                            Blame& blame) {
   auto json = row_json(table, row, name, rank);
-  json["traceback"] = frames_json(row.largest, blame);
-  return to_line(json);
+  json["traceback"] = frames_json(blame.judged_frames(row.largest));
+  return to_json_line(json);
 }
 
 }  // namespace memsnap

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/formats/row_limit.h"
 #include "core/formats/size.h"
 #include "core/formats/table.h"
 
@@ -45,7 +46,7 @@ std::string row_text(const Table& table, const StatisticDiff& row, std::string_v
 
 std::string rows_text(const Table& table, const TableStyle& style, Blame& blame, const SourceLines& sources) {
   const auto names = row_names(table);
-  const auto shown = style.limit == 0 ? names.size() : std::min(style.limit, names.size());
+  const auto shown = rows_shown(style.limit, names.size());
   std::string text;
   for (std::size_t i = 0; i < shown; ++i) {
     const auto& row = table.rows[i];
@@ -58,10 +59,7 @@ std::string rows_text(const Table& table, const TableStyle& style, Blame& blame,
       text += traceback_text(*row.group.traceback, style.all_frames, blame, sources);
     }
   }
-  if (const auto more = names.size() - shown; more != 0) {
-    text += fmt::format("... and {} more row{}\n", more, more == 1 ? "" : "s");
-  }
-  return text;
+  return text + more_text(names.size() - shown, "row");
 }
 
 std::string table_text(const Table& table, const TableStyle& style, Blame& blame, const SourceLines& sources) {

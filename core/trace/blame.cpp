@@ -1,7 +1,11 @@
 #include "core/trace/blame.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <tuple>
+
+#include "core/module.h"
 
 namespace memsnap {
 
@@ -26,6 +30,16 @@ std::span<const JudgedFrame> Blame::judged_frames(TracebackId id) {
 std::optional<std::size_t> Blame::call_site(TracebackId id) {
   const auto site = find_call_site(id);
   return site ? std::optional(site->index) : std::nullopt;
+}
+
+std::string Blame::call_site_name(TracebackId id) {
+  const auto site = find_call_site(id);
+  if (!site) {
+    return "<unknown>";
+  }
+  const auto& frame = *site->judged.frame;
+  return frame.has_line() && !site->judged.hidden ? fmt::format("{}:{}", base_name(frame.file), frame.line)
+                                                  : module_function(frame);
 }
 
 std::optional<CallSite> Blame::find_call_site(TracebackId id) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "core/trace/frame.h"
@@ -47,6 +48,9 @@ class Blame {
   std::optional<std::size_t> call_site(TracebackId id);
   /// The same with the frame itself.
   std::optional<CallSite> find_call_site(TracebackId id);
+  /// How the call site is called where it stands alone: `list.cpp:12`, or as module_function has it where every frame
+  /// is hidden; `<unknown>` for a traceback without frames.
+  std::string call_site_name(TracebackId id);
 
   bool hides(const Frame& frame) const { return rules_.hides(frame); }
   StoredTraceback traceback(TracebackId id) const { return tracebacks_.stored(id); }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/formats/frame_json.h"
+#include "core/formats/json_line.h"
 #include "core/symbols/symbolizer.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/commands.h"
@@ -75,7 +76,7 @@ std::string print(const std::vector<WatchedEntryPoint>& entries, bool json) {
     for (const auto& entry : entries) {
       all.push_back(to_json(entry));
     }
-    return all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return to_json_line(all);
   }
   std::string text;
   for (const auto& entry : entries) {

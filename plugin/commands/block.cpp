@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "core/formats/json_line.h"
 #include "core/formats/size.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/block_details.h"
@@ -118,10 +119,10 @@ Result<std::string> block(Session& session, Words words) {
     return std::unexpected(found.error());
   }
   if (*found) {
-    return json ? to_line(to_json(session, **found)) : block_text(session, **found, all_frames);
+    return json ? to_json_line(to_json(session, **found)) : block_text(session, **found, all_frames);
   }
   const auto place = *address ? session.places().find(*address).text : std::string("a null pointer");
-  return json ? to_line(no_block_json(*address, place)) : fmt::format("{:#x}: {}\n", address->value, place);
+  return json ? to_json_line(no_block_json(*address, place)) : fmt::format("{:#x}: {}\n", address->value, place);
 }
 
 }  // namespace memsnap::commands

@@ -11,14 +11,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json frames_json(TracebackId id, Blame& blame) {
-  auto frames = Json::array();
-  for (const auto& judged : blame.judged_frames(id)) {
-    frames.push_back(frame_json(*judged.frame, judged.hidden));
-  }
-  return frames;
-}
-
 }  // namespace
 
 std::string since_name(Session& session, const LiveBlock& block) {
@@ -42,7 +34,7 @@ nlohmann::ordered_json block_json(Session& session, BlockTypes& types, const Liv
               {"since", or_null(since_name(session, block))},
               {"type", or_null(types.type(block))},
               {"preview", or_null(types.preview(block))},
-              {"allocated", frames_json(block.origin.traceback, session.blame())},
+              {"allocated", frames_json(session.blame().judged_frames(block.origin.traceback))},
               {"freed", nullptr}};
 }
 
@@ -52,11 +44,9 @@ nlohmann::ordered_json block_json(Session& session, BlockTypes& types, const Fre
   json["state"] = "freed";
   json["type"] = or_null(types.static_type(freed.block.origin.traceback));
   json["preview"] = nullptr;
-  json["freed"] = frames_json(freed.freed_by, session.blame());
+  json["freed"] = frames_json(session.blame().judged_frames(freed.freed_by));
   json["freed_thread"] = session.recording().threads.names().at(static_cast<std::size_t>(freed.freed_in));
   return json;
 }
-
-std::string to_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n'; }
 
 }  // namespace memsnap::commands

@@ -22,7 +22,4 @@ nlohmann::ordered_json block_json(Session& session, BlockTypes& types, const Fre
 /// none.
 std::string since_name(Session& session, const LiveBlock& block);
 
-/// JSON as one line, ended by '\n'.
-std::string to_line(const nlohmann::ordered_json& json);
-
 }  // namespace memsnap::commands

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/formats/json_line.h"
+#include "core/formats/row_limit.h"
 #include "core/formats/size.h"
 #include "core/trace/glob.h"
 #include "core/trace/row_blocks.h"
@@ -162,18 +164,16 @@ Result<std::string> blocks(Session& session, Words words) {
   for (const auto& block : *found) {
     size += block.size;
   }
-  const auto shown = limit == 0 ? found->size() : std::min<std::size_t>(limit, found->size());
+  const auto shown = rows_shown(limit, found->size());
   if (json) {
-    return to_line(to_json(session, types, *found, shown, size));
+    return to_json_line(to_json(session, types, *found, shown, size));
   }
   auto text = title(session, wish) + "\n";
   for (std::size_t i = 0; i < shown; ++i) {
     text += line(session, types, (*found)[i]);
   }
-  if (const auto more = found->size() - shown; more != 0) {
-    text += fmt::format("... and {} more block{}\n", more, more == 1 ? "" : "s");
-  }
-  return text + fmt::format("Total: size={}, count={}\n", format_size(size), found->size());
+  return text + more_text(found->size() - shown, "block") +
+         fmt::format("Total: size={}, count={}\n", format_size(size), found->size());
 }
 
 }  // namespace memsnap::commands

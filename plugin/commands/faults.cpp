@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "core/formats/frame_json.h"
+#include "core/formats/json_line.h"
+#include "core/formats/row_limit.h"
 #include "core/formats/size.h"
 #include "core/module.h"
 #include "plugin/arguments.h"
@@ -73,16 +75,6 @@ std::string what(Session& session, const Fault& fault) {
   return fmt::format("{} of {:#x}, {}", verb, address, foreign_place(session, fault));
 }
 
-std::string call_site(Session& session, TracebackId traceback) {
-  const auto site = session.blame().find_call_site(traceback);
-  if (!site) {
-    return "<unknown>";
-  }
-  const auto& frame = *site->judged.frame;
-  return frame.has_line() && !site->judged.hidden ? fmt::format("{}:{}", base_name(frame.file), frame.line)
-                                                  : module_function(frame);
-}
-
 struct Part {
   std::string_view text;
   std::string_view json;
@@ -113,7 +105,8 @@ std::string indented(std::string_view lines) {
 std::string fault_text(Session& session, const Fault& fault, std::size_t rank, const TableOptions& options,
                        const SourceLines& sources) {
   const auto times = fault.times == 1 ? std::string() : fmt::format(", {} times", fault.times);
-  auto text = fmt::format("#{} {}{}: {}\n", rank, what(session, fault), times, call_site(session, fault.traceback));
+  auto text =
+      fmt::format("#{} {}{}: {}\n", rank, what(session, fault), times, session.blame().call_site_name(fault.traceback));
   for (const auto& part : parts(fault)) {
     if (part.traceback) {
       text += fmt::format("  {}:\n", part.text) +
@@ -121,17 +114,6 @@ std::string fault_text(Session& session, const Fault& fault, std::size_t rank, c
     }
   }
   return text;
-}
-
-Json frames_json(Session& session, std::optional<TracebackId> traceback) {
-  if (!traceback) {
-    return {};
-  }
-  auto frames = Json::array();
-  for (const auto& judged : session.blame().judged_frames(*traceback)) {
-    frames.push_back(frame_json(*judged.frame, judged.hidden));
-  }
-  return frames;
 }
 
 Json fault_json(Session& session, const Fault& fault, std::size_t rank) {
@@ -155,7 +137,7 @@ Json fault_json(Session& session, const Fault& fault, std::size_t rank) {
                      {"thread", thread_name(block->origin.thread)}};
   }
   for (const auto& part : parts(fault)) {
-    json[part.json] = frames_json(session, part.traceback);
+    json[part.json] = part.traceback ? frames_json(session.blame().judged_frames(*part.traceback)) : Json();
   }
   return json;
 }
@@ -178,24 +160,21 @@ Result<std::string> faults(Session& session, Words words) {
     return std::unexpected(found.error());
   }
   const auto lost = (*engine)->report().faults_lost;
-  const auto shown = options.limit == 0 ? found->size() : std::min<std::size_t>(options.limit, found->size());
+  const auto shown = rows_shown(options.limit, found->size());
   if (options.json) {
     auto rows = Json::array();
     for (std::size_t i = 0; i < shown; ++i) {
       rows.push_back(fault_json(session, (*found)[i], i + 1));
     }
     const Json json = {{"rows", rows}, {"rows_total", found->size()}, {"lost", lost}};
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+    return to_json_line(json);
   }
   const auto sources = source_lines(session);
   std::string text;
   for (std::size_t i = 0; i < shown; ++i) {
     text += fault_text(session, (*found)[i], i + 1, options, sources);
   }
-  if (shown < found->size()) {
-    const auto rest = found->size() - shown;
-    text += fmt::format("... and {} more row{}\n", rest, rest == 1 ? "" : "s");
-  }
+  text += more_text(found->size() - shown, "row");
   if (lost != 0) {
     text += fmt::format("... and {} that there was no room for\n", lost);
   }

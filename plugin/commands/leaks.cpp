@@ -6,7 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/formats/json_line.h"
 #include "core/formats/number.h"
+#include "core/formats/row_limit.h"
 #include "core/heap/reachability.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/commands.h"
@@ -119,13 +121,11 @@ std::string lost_text(const LostTable& lost, std::size_t limit) {
     }
     text += fmt::format("now, {} lost, by lineno{}\n", part.word,
                         lost.since.empty() ? std::string() : fmt::format(", born since '{}'", lost.since));
-    const auto shown = limit == 0 ? part.count : std::min(limit, part.count);
+    const auto shown = rows_shown(limit, part.count);
     for (auto i = part.first; i < part.first + shown; ++i) {
       text += fmt::format("#{} {}\n", i + 1, row_text(table, table.rows[i], names[i]));
     }
-    if (const auto more = part.count - shown; more != 0) {
-      text += fmt::format("... and {} more row{}\n", more, more == 1 ? "" : "s");
-    }
+    text += more_text(part.count - shown, "row");
   }
   text += table.rows.empty() ? none_text(lost) : "Total: " + numbers_text(table, table.total) + '\n';
   // A block that only one of those holds would be called lost; so what may be of the past counts as well.
@@ -138,7 +138,7 @@ std::string lost_json(Session& session, const LostTable& lost, std::size_t limit
   auto json = Json::parse(table_json(lost.table, {.limit = 0}, session.blame()));
   auto rows = Json::array();
   for (const auto& part : lost.parts) {
-    const auto shown = limit == 0 ? part.count : std::min(limit, part.count);
+    const auto shown = rows_shown(limit, part.count);
     for (auto i = part.first; i < part.first + shown; ++i) {
       auto& row = json["rows"][i];
       row["lost"] = part.word;
@@ -152,7 +152,7 @@ std::string lost_json(Session& session, const LostTable& lost, std::size_t limit
   json["since"] = lost.since.empty() ? Json() : Json(lost.since);
   json["blocks"] = lost.blocks;
   json["all_known"] = !lost.has_unknown_blocks;
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+  return to_json_line(json);
 }
 
 }  // namespace

@@ -6,7 +6,9 @@
 #include <string>
 
 #include "core/formats/frame_json.h"
+#include "core/formats/json_line.h"
 #include "core/formats/number.h"
+#include "core/formats/row_limit.h"
 #include "core/formats/size.h"
 #include "core/heap/references.h"
 #include "core/module.h"
@@ -23,16 +25,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string call_site_name(Blame& blame, TracebackId id) {
-  const auto site = blame.find_call_site(id);
-  if (!site) {
-    return "<unknown>";
-  }
-  const auto& frame = *site->judged.frame;
-  return site->judged.hidden || frame.file.empty() ? module_function(frame)
-                                                   : fmt::format("{}:{}", base_name(frame.file), frame.line);
-}
-
 // Names blocks and what points to them.
 class Namer {
  public:
@@ -40,7 +32,7 @@ class Namer {
       : session_(session), heap_(heap), places_(session.places()), types_(session.types()) {}
 
   std::string call_site(BlockIndex index) {
-    return call_site_name(session_.blame(), heap_.blocks()[index].origin.traceback);
+    return session_.blame().call_site_name(heap_.blocks()[index].origin.traceback);
   }
 
   // `block 0x4052a0+16 of 64 B, 'next' of Node, list.cpp:12`, and the like.
@@ -137,7 +129,7 @@ std::string arrow(const Reference& reference) {
 // The rows, but for those in the middle where there are more than `limit`: the ends of a way are what is asked for.
 std::string path_rows(const std::vector<std::string>& rows, std::size_t limit) {
   std::string text;
-  const auto shown = limit == 0 ? rows.size() : std::min(limit, rows.size());
+  const auto shown = rows_shown(limit, rows.size());
   const auto hidden = rows.size() - shown;
   const auto first = (shown + 1) / 2;
   for (std::size_t i = 0; i < rows.size(); ++i) {
@@ -152,7 +144,7 @@ std::string path_rows(const std::vector<std::string>& rows, std::size_t limit) {
 
 std::string holder_rows(const std::vector<std::string>& rows, std::size_t limit) {
   std::string text;
-  const auto shown = limit == 0 ? rows.size() : std::min(limit, rows.size());
+  const auto shown = rows_shown(limit, rows.size());
   for (std::size_t i = 0; i < shown; ++i) {
     text += fmt::format("#{} {}\n", i + 1, rows[i]);
   }
@@ -170,7 +162,7 @@ struct RefsOptions {
 
 std::string references_text(Namer& namer, const std::vector<Reference>& found, const RefsOptions& options) {
   std::vector<std::string> rows;
-  const auto named = options.limit == 0 ? found.size() : std::min<std::size_t>(options.limit, found.size());
+  const auto named = rows_shown(options.limit, found.size());
   for (std::size_t i = 0; i < found.size(); ++i) {
     rows.push_back(i < named ? namer.holder(found[i]) + arrow(found[i]) : std::string());
   }
@@ -253,19 +245,19 @@ Result<std::string> refs(Session& session, Words words) {
     for (const auto& step : options->json ? *path : std::vector<PathStep>()) {
       json["path"].push_back(step.reference ? namer.json(*step.reference) : Json());
     }
-    return options->json ? to_line(json) : text + path_text(namer, *heap, *path, *options);
+    return options->json ? to_json_line(json) : text + path_text(namer, *heap, *path, *options);
   }
   const auto found = find_references(heap->view(), block, goes_on);
   if (!found) {
     return std::unexpected(found.error());
   }
   json["refs"] = Json::array();
-  const auto shown = options->limit == 0 ? found->size() : std::min<std::size_t>(options->limit, found->size());
+  const auto shown = rows_shown(options->limit, found->size());
   for (std::size_t i = 0; options->json && i < shown; ++i) {
     json["refs"].push_back(namer.json((*found)[i]));
   }
   json["refs_total"] = found->size();
-  return options->json ? to_line(json) : text + references_text(namer, *found, *options);
+  return options->json ? to_json_line(json) : text + references_text(namer, *found, *options);
 }
 
 }  // namespace memsnap::commands

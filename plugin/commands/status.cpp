@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/formats/json_line.h"
 #include "core/formats/size.h"
 #include "plugin/arguments.h"
 #include "plugin/commands/commands.h"
@@ -128,8 +129,7 @@ Result<std::string> status(Session& session, Words words) {
     return process_is_running();
   }
   const auto status = status_json(session);
-  constexpr auto kReplace = Json::error_handler_t::replace;
-  return json ? status.dump(-1, ' ', false, kReplace) + "\n" : status_text(status);
+  return json ? to_json_line(status) : status_text(status);
 }
 
 }  // namespace memsnap::commands
