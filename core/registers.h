@@ -30,10 +30,16 @@ enum class Register : std::uint8_t {
   rip
 };
 
+inline constexpr std::array kRegisterNames = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp", "r8",
+                                              "r9",  "r10", "r11", "r12", "r13", "r14", "r15", "rip"};
+
+/// What debuggers call a register.
+constexpr const char* to_string(Register which) { return kRegisterNames.at(static_cast<std::size_t>(which)); }
+
 /// Register values of one stopped thread, each known or unknown.
 class Registers {
  public:
-  static constexpr std::size_t kCount = 17;
+  static constexpr std::size_t kCount = kRegisterNames.size();
 
   std::optional<std::uint64_t> get(Register which) const {
     if (!(known_ & bit(which))) {

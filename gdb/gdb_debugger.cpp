@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "gdb/native_registers.h"
@@ -14,11 +13,6 @@ namespace py = pybind11;
 
 namespace memsnap {
 namespace {
-
-// By DWARF number, as Register is.
-constexpr std::array<const char*, Registers::kCount> kRegisterNames = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
-                                                                       "rbp", "rsp", "r8",  "r9",  "r10", "r11",
-                                                                       "r12", "r13", "r14", "r15", "rip"};
 
 // Files that GDB reads through a server have this in front.
 std::string local_path(const std::string& path) {
@@ -132,7 +126,7 @@ std::vector<MappedModule> GdbDebugger::modules() {
 }
 
 std::uint64_t GdbDebugger::read_frame_register(const py::object& frame, Register which) {
-  const auto value = frame.attr("read_register")(kRegisterNames[static_cast<std::size_t>(which)]);
+  const auto value = frame.attr("read_register")(to_string(which));
   // rsp and rbp are typed as pointers and others as signed numbers.
   return py::int_(value).attr("__and__")(~std::uint64_t{0}).cast<std::uint64_t>();
 }

@@ -5,7 +5,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
 #include <bit>
 #include <cerrno>
 #include <csignal>
@@ -21,10 +20,6 @@ namespace {
 
 // More stops than this before the instruction is done mean that something else is wrong.
 constexpr int kMostStops = 64;
-
-constexpr std::array<const char*, Registers::kCount> kNames = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
-                                                               "rbp", "rsp", "r8",  "r9",  "r10", "r11",
-                                                               "r12", "r13", "r14", "r15", "rip"};
 
 std::unexpected<Error> refused(std::string_view what) {
   return fail(Code::debugger, fmt::format("no call can be made in the process: {}", what));
@@ -187,7 +182,7 @@ Result<std::int64_t> Borrowed::run(Address instruction, const SystemCall& call) 
   bool is_set = set(registers, "rip", instruction.value) &&
                 set(registers, "orig_rax", ~std::uint64_t{0});  // or the kernel restarts what was interrupted
   for (const auto& [which, value] : call.registers()) {
-    is_set = is_set && set(registers, kNames.at(static_cast<std::size_t>(which)), value);
+    is_set = is_set && set(registers, to_string(which), value);
   }
   if (!is_set || server_.send("G" + registers) != "OK") {
     return refused("a thread's registers cannot be set");
@@ -215,8 +210,8 @@ std::optional<NativeRegisters> read_remote_registers(RemoteServer& server, pid_t
     return place == places.end() ? std::nullopt : read(all, place->second);
   };
   NativeRegisters registers{{}, {}};
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    const auto value = get(kNames.at(i));
+  for (std::size_t i = 0; i < kRegisterNames.size(); ++i) {
+    const auto value = get(kRegisterNames.at(i));
     if (!value) {
       return std::nullopt;
     }

@@ -12,11 +12,6 @@
 namespace memsnap {
 namespace {
 
-// By DWARF number, as Register is.
-constexpr std::array<const char*, Registers::kCount> kRegisterNames = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
-                                                                       "rbp", "rsp", "r8",  "r9",  "r10", "r11",
-                                                                       "r12", "r13", "r14", "r15", "rip"};
-
 // The process that traces `pid` where it is also the one that started it, else 0.
 pid_t tracing_parent(pid_t pid) {
   const auto parent = local_relative(pid, "PPid");
@@ -350,7 +345,7 @@ std::optional<std::uint64_t> LldbDebugger::Thread::read(Register which) {
     default:
       break;
   }
-  auto value = frame_.FindRegister(kRegisterNames[static_cast<std::size_t>(which)]);
+  auto value = frame_.FindRegister(to_string(which));
   lldb::SBError error;
   const auto number = value.GetValueAsUnsigned(error);
   return error.Success() ? std::optional(number) : std::nullopt;

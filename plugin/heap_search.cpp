@@ -69,13 +69,6 @@ std::uint64_t not_recorded(const EngineReport& report) {
 
 }  // namespace
 
-std::string_view to_string(Register which) {
-  constexpr std::array<std::string_view, Registers::kCount> kNames = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
-                                                                      "rbp", "rsp", "r8",  "r9",  "r10", "r11",
-                                                                      "r12", "r13", "r14", "r15", "rip"};
-  return kNames.at(static_cast<std::size_t>(which));
-}
-
 HeapSearch::HeapSearch(MemoryReader& memory, std::vector<LiveBlock> blocks)
     : memory_(&memory), blocks_(outer_first(std::move(blocks))), map_(ranges_of(blocks_)) {}
 

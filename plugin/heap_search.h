@@ -13,9 +13,6 @@
 
 namespace memsnap {
 
-/// What a register of a stopped thread is called.
-std::string_view to_string(Register which);
-
 /// The blocks of a stopped process or a core file, and what reaches them by itself. Good for this stop only.
 class HeapSearch {
  public:
