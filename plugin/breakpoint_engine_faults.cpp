@@ -76,8 +76,7 @@ void BreakpointEngine::judge_mismatch(const PendingCall& call, StoppedThread& th
     return;
   }
   // An operator of C++ that a module has without its name passes on to malloc and free as well.
-  const auto frames = recording_.tracebacks.stored(ledger_.origin(block.origin).traceback).frames;
-  const auto giver = frames.empty() ? ModuleId::none : recording_.tracebacks.frame(frames.front()).pc.module;
+  const auto giver = recording_.tracebacks.innermost_module(ledger_.origin(block.origin).traceback);
   const bool may_be_new =
       given == layout::kMallocFamily && (giver == ModuleId::none || !entry_points_.of(giver).names_operators);
   const bool may_be_delete = taken == layout::kMallocFamily && !is_reallocated && !names_operators(call.return_address);

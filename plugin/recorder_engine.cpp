@@ -312,25 +312,6 @@ Result<Totals> RecorderEngine::totals() {
   return books ? Result<Totals>(ledger_.totals(*books)) : std::unexpected(books.error());
 }
 
-Result<std::optional<LiveBlock>> RecorderEngine::find_block(Address address, std::uint64_t slack) {
-  if (is_gone_) {
-    return fail(Code::no_process, "the process is gone, and with it its blocks");
-  }
-  const auto books = read_books();
-  if (!books) {
-    return std::unexpected(books.error());
-  }
-  if (!is_installed_) {
-    return std::nullopt;
-  }
-  const auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
-  const auto found = reader ? reader->find_block(address, slack) : std::unexpected(reader.error());
-  if (!found) {
-    return std::unexpected(found.error());
-  }
-  return *found ? live_block(**found, *books) : std::nullopt;
-}
-
 // The recorder's sum as it is now is the least that the peak can be from here on.
 Result<void> RecorderEngine::set_peak(const RecordedBooks& books) {
   const std::uint32_t grown = 1;

@@ -81,12 +81,24 @@ class RecorderEngine final : public Engine {
   void watch_start_and_exit();
   void watch_faults();
   void watch(Address address, std::unordered_map<Address, BreakpointId>& watches);
+  /// The books at this stop, and what reads more of them.
+  struct OpenBooks {
+    RecorderReader reader;
+    RecordedBooks books;
+  };
+
   Result<RecordedBooks> read_books();
+  Result<OpenBooks> open_books();
+  /// The same for who asks for blocks: nullopt where there is no recorder yet. Code::no_process where the process is
+  /// gone.
+  Result<std::optional<OpenBooks>> open_blocks();
   Result<void> learn_origins(const RecorderReader& reader, const RecordedBooks& books);
   void enter(const RecordedTracebacks& tracebacks, const RecordedBooks& books);
   Result<void> forget_replaced(const ModuleMap& modules);
   ThreadId thread(std::uint32_t index, const RecordedBooks& books);
   Snapshot snapshot_of(const RecordedBooks& books);
+  /// nullptr where nothing is known of this number.
+  const Known* known_origin(std::uint32_t number) const;
   std::optional<LiveBlock> live_block(const RecordedBlock& block, const RecordedBooks& books);
   Result<std::vector<Fault>> faults_of(const RecordedBooks& books);
   std::optional<Fault> fault_of(const RecordedFault& recorded, const RecordedBooks& books);

@@ -62,17 +62,48 @@ Result<RecordedBooks> RecorderEngine::read_books() {
   if (!is_installed_) {
     return RecordedBooks();
   }
-  const auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
+  auto opened = open_books();
+  return opened ? Result<RecordedBooks>(std::move(opened->books)) : std::unexpected(opened.error());
+}
+
+// Where the recorder is installed.
+Result<RecorderEngine::OpenBooks> RecorderEngine::open_books() {
+  auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
   if (!reader) {
     return std::unexpected(reader.error());
   }
   auto books = reader->read_books();
-  if (books) {
-    if (auto learnt = learn_origins(*reader, *books); !learnt) {
-      return std::unexpected(learnt.error());
-    }
+  if (!books) {
+    return std::unexpected(books.error());
   }
-  return books;
+  if (auto learnt = learn_origins(*reader, *books); !learnt) {
+    return std::unexpected(learnt.error());
+  }
+  return OpenBooks{std::move(*reader), std::move(*books)};
+}
+
+Result<std::optional<RecorderEngine::OpenBooks>> RecorderEngine::open_blocks() {
+  if (is_gone_) {
+    return fail(Code::no_process, "the process is gone, and with it its blocks");
+  }
+  if (!is_installed_) {
+    return std::nullopt;
+  }
+  auto opened = open_books();
+  return opened ? Result<std::optional<OpenBooks>>(std::move(*opened)) : std::unexpected(opened.error());
+}
+
+Result<std::optional<LiveBlock>> RecorderEngine::find_block(Address address, std::uint64_t slack) {
+  const auto opened = open_blocks();
+  if (!opened || !*opened) {
+    return opened ? Result<std::optional<LiveBlock>>() : std::unexpected(opened.error());
+  }
+  const auto& [reader, books] = **opened;
+  const auto found = reader.find_block(address, slack);
+  if (!found) {
+    return std::unexpected(found.error());
+  }
+  return *found ? live_block(**found, books) : std::nullopt;
 }
 
 Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const RecordedBooks& books) {
@@ -201,33 +232,27 @@ ThreadId RecorderEngine::thread(std::uint32_t index, const RecordedBooks& books)
 
 // nullopt for one that the user had forgotten, or of which nothing is known.
 std::optional<LiveBlock> RecorderEngine::live_block(const RecordedBlock& block, const RecordedBooks& books) {
-  if (block.origin == 0 || block.origin > origins_.size() || !origins_[block.origin - 1].is_known ||
-      ledger_.forgets(books, block)) {
+  const auto* known = known_origin(block.origin);
+  if (known == nullptr || ledger_.forgets(books, block)) {
     return std::nullopt;
   }
-  const auto& known = origins_[block.origin - 1];
   const auto thread = this->thread(books.origins[block.origin - 1].thread, books);
-  return LiveBlock{block.address, block.size, {known.traceback, known.domain, thread}, block.epoch};
+  return LiveBlock{block.address, block.size, {known->traceback, known->domain, thread}, block.epoch};
+}
+
+const RecorderEngine::Known* RecorderEngine::known_origin(std::uint32_t number) const {
+  return number != 0 && number <= origins_.size() && origins_[number - 1].is_known ? &origins_[number - 1] : nullptr;
 }
 
 Result<std::vector<LiveBlock>> RecorderEngine::live_blocks() {
-  if (is_gone_) {
-    return fail(Code::no_process, "the process is gone, and with it its blocks");
-  }
   std::vector<LiveBlock> blocks;
-  const auto books = read_books();
-  if (!books) {
-    return std::unexpected(books.error());
+  const auto opened = open_blocks();
+  if (!opened || !*opened) {
+    return opened ? Result<std::vector<LiveBlock>>(blocks) : std::unexpected(opened.error());
   }
-  if (!is_installed_) {
-    return blocks;
-  }
-  const auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
-  if (!reader) {
-    return std::unexpected(reader.error());
-  }
-  const auto read = reader->for_each_block([&](const RecordedBlock& block) {
-    if (auto live = live_block(block, *books)) {
+  const auto& [reader, books] = **opened;
+  const auto read = reader.for_each_block([&](const RecordedBlock& block) {
+    if (auto live = live_block(block, books)) {
       blocks.push_back(*live);
     }
     return blocks.size() % kBlocksBetweenLooks != 0 || !debugger_.interrupted();

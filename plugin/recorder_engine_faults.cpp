@@ -9,30 +9,21 @@
 namespace memsnap {
 
 Result<std::optional<FreedBlock>> RecorderEngine::find_freed(Address address) {
-  if (is_gone_) {
-    return fail(Code::no_process, "the process is gone, and with it its blocks");
+  const auto opened = open_blocks();
+  if (!opened || !*opened) {
+    return opened ? Result<std::optional<FreedBlock>>() : std::unexpected(opened.error());
   }
-  const auto books = read_books();
-  if (!books) {
-    return std::unexpected(books.error());
-  }
-  if (!is_installed_) {
-    return std::nullopt;
-  }
-  const auto reader = RecorderReader::open(debugger_.memory(), installation_->control());
-  const auto found = reader ? reader->find_freed(address) : std::unexpected(reader.error());
+  const auto& [reader, books] = **opened;
+  const auto found = reader.find_freed(address);
   if (!found) {
     return std::unexpected(found.error());
   }
-  if (!*found) {
+  const auto block = *found ? live_block((*found)->block, books) : std::nullopt;
+  const auto* freed_by = block ? known_origin((*found)->freed_by) : nullptr;
+  if (freed_by == nullptr) {
     return std::nullopt;
   }
-  const auto block = live_block((*found)->block, *books);
-  const auto freed_by = (*found)->freed_by;
-  if (!block || freed_by > origins_.size() || !origins_[freed_by - 1].is_known) {
-    return std::nullopt;
-  }
-  return FreedBlock{*block, origins_[freed_by - 1].traceback, thread((*found)->thread, *books)};
+  return FreedBlock{*block, freed_by->traceback, thread((*found)->thread, books)};
 }
 
 Result<std::vector<Fault>> RecorderEngine::faults() {
@@ -65,10 +56,7 @@ Result<std::vector<Fault>> RecorderEngine::faults_of(const RecordedBooks& books)
 
 // nullopt for one that is not certain.
 std::optional<Fault> RecorderEngine::fault_of(const RecordedFault& recorded, const RecordedBooks& books) {
-  const auto known = [this](std::uint32_t number) {
-    return number != 0 && number <= origins_.size() && origins_[number - 1].is_known ? &origins_[number - 1] : nullptr;
-  };
-  const auto* call = known(recorded.origin);
+  const auto* call = known_origin(recorded.origin);
   if (call == nullptr) {
     return std::nullopt;
   }
@@ -80,7 +68,7 @@ std::optional<Fault> RecorderEngine::fault_of(const RecordedFault& recorded, con
               .is_reallocated = recorded.is_reallocated,
               .is_on_stack = recorded.is_on_stack};
   if (recorded.block) {
-    const auto* given = known(recorded.block->origin);
+    const auto* given = known_origin(recorded.block->origin);
     if (given == nullptr) {
       return std::nullopt;
     }
@@ -88,7 +76,7 @@ std::optional<Fault> RecorderEngine::fault_of(const RecordedFault& recorded, con
     fault.block = LiveBlock{
         recorded.block->address, recorded.block->size, {given->traceback, given->domain, giver}, recorded.block->epoch};
   }
-  if (const auto* first = known(recorded.first_freed)) {
+  if (const auto* first = known_origin(recorded.first_freed)) {
     fault.first_freed = first->traceback;
     fault.first_thread = thread(recorded.first_thread, books);
   }
@@ -110,14 +98,12 @@ std::optional<Fault> RecorderEngine::fault_of(const RecordedFault& recorded, con
 }
 
 bool RecorderEngine::names_operators(TracebackId traceback) {
-  const auto frames = recording_.tracebacks.stored(traceback).frames;
-  const auto module = frames.empty() ? ModuleId::none : recording_.tracebacks.frame(frames.front()).pc.module;
+  const auto module = recording_.tracebacks.innermost_module(traceback);
   return module != ModuleId::none && entry_points_.of(module).names_operators;
 }
 
 bool RecorderEngine::is_dynamic_loaders(TracebackId traceback) {
-  const auto frames = recording_.tracebacks.stored(traceback).frames;
-  const auto module = frames.empty() ? ModuleId::none : recording_.tracebacks.frame(frames.front()).pc.module;
+  const auto module = recording_.tracebacks.innermost_module(traceback);
   return module != ModuleId::none && entry_points_.of(module).is_dynamic_loader;
 }
 

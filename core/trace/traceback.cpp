@@ -101,6 +101,11 @@ StoredTraceback TracebackTable::stored(TracebackId id) const {
   return {std::span(entry.frames, entry.count), entry.end, entry.stopped_at};
 }
 
+ModuleId TracebackTable::innermost_module(TracebackId id) const {
+  const auto frames = stored(id).frames;
+  return frames.empty() ? ModuleId::none : frame(frames.front()).pc.module;
+}
+
 Traceback TracebackTable::get(TracebackId id) const {
   const auto stored = this->stored(id);
   Traceback traceback{{}, stored.end, stored.stopped_at};

@@ -73,6 +73,9 @@ class TracebackTable {
   StoredTraceback stored(TracebackId id) const;
   const StoredFrame& frame(FrameId id) const { return frames_[static_cast<std::size_t>(id)]; }
   Traceback get(TracebackId id) const;
+  /// The module of the innermost frame, which called the allocator; ModuleId::none where that is in none, or there is
+  /// no frame.
+  ModuleId innermost_module(TracebackId id) const;
 
   std::size_t size() const { return entries_.size(); }
   std::size_t frame_count() const { return frames_.size(); }
