@@ -4,9 +4,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <optional>
 #include <span>
+
+#include "plugin/thread_data.h"
 
 namespace memsnap {
 namespace {
@@ -106,27 +107,13 @@ bool is_first_stack(MemoryReader& memory, AddressRange range) {
 }
 
 std::vector<AddressRange> ended_stack(MemoryReader& memory, AddressRange range) {
-  // Offsets in glibc's struct pthread: header.tcb, header.dtv, header.self, tid: 0 once the thread has ended, -1 once
-  // it is joined.
-  constexpr std::uint64_t kSelf = 0x10;
-  constexpr std::uint64_t kTid = 0x2d0;
-  constexpr std::uint64_t kControlBlock = 0x900;
-  constexpr std::uint64_t kAligned = 64;
-  constexpr std::uint64_t kLooked = 0x10000;
-  const auto begin = range.end - std::min(kLooked, range.end - range.begin);
-  std::vector<std::byte> bytes(range.end - begin);
-  bytes.resize(memory.read(begin, bytes));
-  const auto word = [&](std::uint64_t at) {
-    std::uint64_t value = 0;
-    std::memcpy(&value, bytes.data() + at, sizeof value);
-    return value;
-  };
+  // Up to header.self in struct pthread, behind header.dtv; and the whole of it.
+  constexpr std::uint64_t kKept = 0x10;
+  constexpr std::uint64_t kSize = 0x900;
   std::vector<AddressRange> found;
-  for (std::uint64_t at = 0; at + kTid + kWord <= bytes.size(); at += kAligned) {
-    const auto address = (begin + at).value;
-    const auto tid = static_cast<std::int32_t>(word(at + kTid));
-    if (word(at) == address && word(at + kSelf) == address && tid <= 0) {
-      found = {{range.begin, {address}}, {{address + kSelf}, {std::min(range.end.value, address + kControlBlock)}}};
+  for (const auto& [pointer, tid] : find_gnu_threads(memory, range)) {
+    if (tid <= 0) {
+      found = {{range.begin, pointer}, {pointer + kKept, std::min(range.end, pointer + kSize)}};
     }
   }
   return found;

@@ -7,12 +7,10 @@
 #include <string_view>
 
 #include "plugin/allocator_memory.h"
+#include "plugin/thread_data.h"
 
 namespace memsnap {
 namespace {
-
-constexpr std::uint64_t kRedZone = 128;          // below rsp, and in use. Source: System V AMD64 psABI, 3.2.2
-constexpr std::uint64_t kControlBlock = 0x1000;  // from the thread pointer on: more than any C library has there
 
 // To read a device may change its state, or take for ever.
 bool is_device(std::string_view name) {
@@ -140,7 +138,7 @@ class RootSearch {
       is_stack = true;
       const Address end{std::max(thread.sp.value, kRedZone) - kRedZone};
       no_roots.push_back({begin, end});
-      begin = is_threads ? std::min(range.end, thread.pointer + kControlBlock) : range.end;
+      begin = is_threads ? std::min(range.end, thread.pointer + kThreadData) : range.end;
     }
     if (here.empty() && !has_thread_data) {
       no_roots = ended_stack(sources_.memory, range);
@@ -155,7 +153,7 @@ class RootSearch {
       if (!range.contains(thread.pointer) || sources_.blocks.find(thread.pointer) != kNoBlock) {
         continue;
       }
-      auto data = AddressRange{range.begin, std::min(range.end, thread.pointer + kControlBlock)};
+      auto data = AddressRange{range.begin, std::min(range.end, thread.pointer + kThreadData)};
       const auto next = sources_.blocks.first_from(thread.pointer);
       if (next < sources_.blocks.size()) {
         data.end = std::min(data.end, sources_.blocks.range(next).begin);

@@ -3,16 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstddef>
-#include <cstring>
 #include <iterator>
+
+#include "plugin/thread_data.h"
 
 namespace memsnap {
 namespace {
 
-constexpr std::uint64_t kRedZone = 128;              // below rsp, and in use. Source: System V AMD64 psABI, 3.2.2
 constexpr std::uint64_t kMostThreadLocal = 0x10000;  // below the thread pointer, as far as we look
-constexpr std::uint64_t kControlBlock = 0x1000;      // from the thread pointer on: more than any C library has there
 constexpr std::size_t kMostFrames = 512;
 
 std::string with_offset(const std::string& name, std::uint64_t offset) {
@@ -40,43 +38,21 @@ Places::Places(Debugger& debugger, ModuleTable& names, Symbolizer& symbols)
   }
 }
 
-// Where a debugger does not know it: the C library's data of a thread begins with its own address, and has the thread's
-// number. It lies at the upper end of a thread's stack, the first thread's in a small region of its own.
+// Where a debugger does not know it: it lies at the upper end of a thread's stack, the first thread's in a small region
+// of its own.
 Address Places::find_thread_pointer(OsThreadId thread) {
-  constexpr std::uint64_t kLooked = 0x10000;
   for (const auto& region : regions_) {
     const bool is_named = !region.name.empty() && region.name != "[stack]";
-    if (region.is_writable && !is_named && modules_.find(region.range.begin) == nullptr) {
-      const auto size = region.range.end - region.range.begin;
-      const auto begin = size > kLooked ? region.range.end - kLooked : region.range.begin;
-      if (const auto found = control_block_in({begin, region.range.end}, thread)) {
-        return *found;
-      }
+    if (!region.is_writable || is_named || modules_.find(region.range.begin) != nullptr) {
+      continue;
+    }
+    const auto threads = find_gnu_threads(debugger_.memory(), region.range);
+    const auto found = std::ranges::find(threads, static_cast<std::int32_t>(thread), &GnuThread::tid);
+    if (found != threads.end()) {
+      return found->pointer;
     }
   }
   return {};
-}
-
-std::optional<Address> Places::control_block_in(AddressRange range, OsThreadId thread) {
-  // Offsets in glibc's struct pthread: header.tcb, header.self, tid. They have not changed since it has them.
-  constexpr std::uint64_t kSelf = 0x10;
-  constexpr std::uint64_t kTid = 0x2d0;
-  constexpr std::uint64_t kAligned = 16;
-  std::vector<std::byte> bytes(range.end - range.begin);
-  bytes.resize(debugger_.memory().read(range.begin, bytes));
-  const auto word = [&](std::uint64_t at) {
-    std::uint64_t value = 0;
-    std::memcpy(&value, bytes.data() + at, sizeof value);
-    return value;
-  };
-  for (std::uint64_t at = 0; at + kTid + sizeof(std::uint64_t) <= bytes.size(); at += kAligned) {
-    const auto address = range.begin.value + at;
-    if (word(at) == address && word(at + kSelf) == address &&
-        static_cast<std::uint32_t>(word(at + kTid)) == static_cast<std::uint32_t>(thread)) {
-      return Address{address};
-    }
-  }
-  return std::nullopt;
 }
 
 const MemoryRegion* Places::region(Address address) const {
@@ -117,7 +93,7 @@ Place Places::in_stack(Thread& thread, Address address) {
 std::optional<Place> Places::in_thread(Address address, const MemoryRegion& region) {
   for (auto& thread : threads_) {
     const auto tp = thread.pointer;
-    if (tp && region.range.contains(tp) && address < tp + kControlBlock && tp < address + kMostThreadLocal &&
+    if (tp && region.range.contains(tp) && address < tp + kThreadData && tp < address + kMostThreadLocal &&
         !(region.range.contains(thread.sp) && address < outermost(thread))) {
       return Place{.kind = PlaceKind::thread_local_,
                    .thread = thread.id,

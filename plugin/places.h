@@ -65,7 +65,6 @@ class Places {
   const LoadedModule* module_of(Address address, const MemoryRegion* region) const;
   Address outermost(Thread& thread);
   Address find_thread_pointer(OsThreadId thread);
-  std::optional<Address> control_block_in(AddressRange range, OsThreadId thread);
   std::string label(OsThreadId thread);
   std::optional<Place> in_thread(Address address, const MemoryRegion& region);
 

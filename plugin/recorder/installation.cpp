@@ -13,6 +13,7 @@
 #include "core/recorder/reader.h"
 #include "core/symbols/symbolizer.h"
 #include "plugin/recorder/notes.h"
+#include "plugin/thread_data.h"
 
 namespace memsnap {
 namespace {
@@ -23,9 +24,7 @@ constexpr std::size_t kStubRoom = 16 * kPage;
 
 std::size_t whole_pages(std::size_t size) { return (size + kPage - 1) / kPage * kPage; }
 
-// Where a C library keeps a thread's number, from the thread pointer on: glibc's struct pthread (since 2.3.3 in this
-// place), musl's (since 1.1.20).
-constexpr std::uint32_t kGnuTid = 0x2d0;
+// As kGnuTid, in musl (since 1.1.20).
 constexpr std::uint32_t kMuslTid = 0x30;
 
 // Entries of tables that are looked at in search of what is behind faults, in all: some seconds', and some hundredths.
