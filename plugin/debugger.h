@@ -206,6 +206,11 @@ std::unexpected<Error> process_is_running();
 
 /// The modules mapped now. Those that are new get a number in `names`.
 ModuleMap map_modules(Debugger& debugger, ModuleTable& names);
+ModuleMap map_modules(std::vector<MappedModule> modules, ModuleTable& names);
+
+/// Debugger::modules with all that each has mapped: also the variables that its file has no bytes for. Reads the
+/// modules' headers from memory.
+std::vector<MappedModule> whole_modules(Debugger& debugger);
 
 /// Where the regions are.
 std::vector<AddressRange> mapped_ranges(Debugger& debugger);

@@ -5,7 +5,6 @@
 #include <numeric>
 #include <utility>
 
-#include "core/elf/mapped_image.h"
 #include "core/module.h"
 #include "plugin/heap_roots.h"
 
@@ -42,19 +41,13 @@ bool is_gnu_c_library(const MappedModule& module) {
   return name.starts_with("libc.so") || name.starts_with("libc-");
 }
 
-// All that each module has mapped, variables that its file has no bytes for as well. In a program without a C library
-// of its own mapping glibc's malloc can be in any module.
+// In a program without a C library of its own mapping glibc's malloc can be in any module.
 std::vector<ModuleData> module_data(Debugger& debugger) {
-  const auto modules = debugger.modules();
+  const auto modules = whole_modules(debugger);
   const bool is_static = std::ranges::none_of(modules, is_gnu_c_library);
   std::vector<ModuleData> data;
   for (const auto& module : modules) {
-    auto segments = module.segments;
-    if (const auto image = segments.empty() ? Result<MappedImage>(fail(Code::unmapped, ""))
-                                            : read_mapped_image(debugger.memory(), segments.front().begin)) {
-      segments = image->segments;
-    }
-    for (const auto& segment : segments) {
+    for (const auto& segment : module.segments) {
       data.push_back({segment, is_static || is_gnu_c_library(module)});
     }
   }

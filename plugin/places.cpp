@@ -25,7 +25,7 @@ Places::Places(Debugger& debugger, ModuleTable& names, Symbolizer& symbols)
     : debugger_(debugger),
       names_(names),
       symbols_(symbols),
-      modules_(map_modules(debugger, names)),
+      modules_(map_modules(whole_modules(debugger), names)),
       regions_(debugger.regions()) {
   for (const auto id : debugger.threads()) {
     if (const auto sp = debugger.read_register(id, Register::rsp)) {
@@ -118,19 +118,10 @@ Address Places::outermost(Thread& thread) {
   return thread.frames->empty() ? thread.sp : thread.frames->back().sp;
 }
 
-// Variables that are zero at the start begin in a module's last segment, and go on in memory that is no file's.
-const LoadedModule* Places::module_of(Address address, const MemoryRegion* region) const {
-  if (const auto* module = modules_.find(address)) {
-    return module;
-  }
-  const bool may_go_on = region != nullptr && region->name.empty() && region->is_writable && region->range.begin;
-  return may_go_on ? modules_.find(region->range.begin - 1) : nullptr;
-}
-
 Place Places::in_module(const LoadedModule& module, Address address, bool is_code) {
   Place place;
   place.module = names_.get(module.id).path;
-  const Pc pc{module.id, address.value - module.bias};
+  const auto pc = modules_.to_pc(address);
   if (is_code) {
     const auto& frame = symbols_.frames({pc.module, pc.offset + 1}).back();
     place.kind = PlaceKind::code;
@@ -157,7 +148,7 @@ Place Places::in_module(const LoadedModule& module, Address address, bool is_cod
 
 Place Places::find(Address address) {
   const auto* region = this->region(address);
-  if (const auto* module = module_of(address, region)) {
+  if (const auto* module = modules_.find(address)) {
     return in_module(*module, address, region != nullptr ? region->is_executable : is_code(*module, address));
   }
   if (region == nullptr) {

@@ -62,7 +62,6 @@ class Places {
   Place in_stack(Thread& thread, Address address);
   Place in_module(const LoadedModule& module, Address address, bool is_code);
   bool is_code(const LoadedModule& module, Address address);
-  const LoadedModule* module_of(Address address, const MemoryRegion* region) const;
   Address outermost(Thread& thread);
   Address find_thread_pointer(OsThreadId thread);
   std::string label(OsThreadId thread);

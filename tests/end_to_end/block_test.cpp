@@ -67,6 +67,7 @@ TEST_CASE("an address that is in no block is told for what it is", "[engines]") 
   script.run();
   const Step stack = script.memsnap("block on_stack");
   const Step global = script.memsnap("block &table[2]");
+  const Step zero = script.memsnap("block &zeros[50000]");
   const Step constant = script.memsnap("block &greeting[1]");
   const Step code = script.memsnap("block &main");
   const Step own = script.memsnap("block of_thread");
@@ -80,6 +81,7 @@ TEST_CASE("an address that is in no block is told for what it is", "[engines]") 
 
   CHECK(said.text(stack) == "0x...: stack of thread 1 (blocks), frame main, 'local'\n");
   CHECK(said.text(global) == "0x...: global 'table'+16 in blocks\n");
+  CHECK(said.text(zero) == "0x...: global 'zeros'+50000 in blocks\n");
   CHECK(said.text(constant) == "0x...: constant 'greeting'+1 in blocks\n");
   CHECK(said.text(code) == "0x...: code of 'main' in blocks\n");
   CHECK(said.text(own) == "0x...: thread-local data of thread 1 (blocks)\n");

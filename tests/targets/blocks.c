@@ -15,6 +15,7 @@ static __thread long own = 5;
 struct item* items[3];
 char* text;
 char* none;
+char zeros[100000];
 long seen;
 
 static struct item* make(long id) {
