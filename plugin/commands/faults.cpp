@@ -37,26 +37,21 @@ std::string_view kind_word(FaultKind kind) {
   return "";
 }
 
-// The module that a foreign address lies in; empty where it is none.
-std::string module_of(Session& session, Address address) {
-  for (const auto& [module, bias, segments] : session.debugger().modules()) {
-    if (std::ranges::any_of(segments, [&](const AddressRange& segment) { return segment.contains(address); })) {
-      return std::string(base_name(module.path));
-    }
-  }
-  return {};
-}
-
-std::string foreign_place(Session& session, const Fault& fault) {
+// `in libc.so.6`, and the like.
+std::string foreign_place(const std::vector<MappedModule>& modules, const Fault& fault) {
   if (fault.is_on_stack) {
     return "on the stack";
   }
-  const auto module = session.debugger().state() == InferiorState::none ? "" : module_of(session, fault.address);
-  return module.empty() ? "where no block is" : fmt::format("in {}", module);
+  const auto has_address = [&fault](const MappedModule& module) {
+    return std::ranges::any_of(module.segments,
+                               [&fault](const AddressRange& segment) { return segment.contains(fault.address); });
+  };
+  const auto found = std::ranges::find_if(modules, has_address);
+  return found == modules.end() ? "where no block is" : fmt::format("in {}", base_name(found->module.path));
 }
 
 // What was done, in front of its call site.
-std::string what(Session& session, const Fault& fault) {
+std::string what(const std::vector<MappedModule>& modules, const Fault& fault) {
   const auto verb = fault.is_reallocated ? "realloc" : "free";
   const auto address = fault.address.value;
   const auto size = format_size(fault.block ? fault.block->size : 0);
@@ -72,7 +67,7 @@ std::string what(Session& session, const Fault& fault) {
     case FaultKind::foreign:
       break;
   }
-  return fmt::format("{} of {:#x}, {}", verb, address, foreign_place(session, fault));
+  return fmt::format("{} of {:#x}, {}", verb, address, foreign_place(modules, fault));
 }
 
 struct Part {
@@ -102,11 +97,11 @@ std::string indented(std::string_view lines) {
   return text;
 }
 
-std::string fault_text(Session& session, const Fault& fault, std::size_t rank, const TableOptions& options,
-                       const SourceLines& sources) {
+std::string fault_text(Session& session, const std::vector<MappedModule>& modules, const Fault& fault, std::size_t rank,
+                       const TableOptions& options, const SourceLines& sources) {
   const auto times = fault.times == 1 ? std::string() : fmt::format(", {} times", fault.times);
   auto text =
-      fmt::format("#{} {}{}: {}\n", rank, what(session, fault), times, session.blame().call_site_name(fault.traceback));
+      fmt::format("#{} {}{}: {}\n", rank, what(modules, fault), times, session.blame().call_site_name(fault.traceback));
   for (const auto& part : parts(fault)) {
     if (part.traceback) {
       text += fmt::format("  {}:\n", part.text) +
@@ -116,7 +111,7 @@ std::string fault_text(Session& session, const Fault& fault, std::size_t rank, c
   return text;
 }
 
-Json fault_json(Session& session, const Fault& fault, std::size_t rank) {
+Json fault_json(Session& session, const std::vector<MappedModule>& modules, const Fault& fault, std::size_t rank) {
   const auto& recording = session.recording();
   const auto thread_name = [&](ThreadId id) { return recording.threads.names().at(std::to_underlying(id)); };
   Json json = {{"rank", rank},
@@ -124,7 +119,7 @@ Json fault_json(Session& session, const Fault& fault, std::size_t rank) {
                {"address", fault.address.value},
                {"times", fault.times},
                {"thread", thread_name(fault.thread)},
-               {"place", fault.kind == FaultKind::foreign ? Json(foreign_place(session, fault)) : Json()},
+               {"place", fault.kind == FaultKind::foreign ? Json(foreign_place(modules, fault)) : Json()},
                {"given", or_null(fault.given)},
                {"taken", or_null(fault.taken)},
                {"reallocated", fault.is_reallocated},
@@ -159,12 +154,14 @@ Result<std::string> faults(Session& session, Words words) {
   if (!found) {
     return std::unexpected(found.error());
   }
+  auto& debugger = session.debugger();
+  const auto modules = debugger.state() == InferiorState::none ? std::vector<MappedModule>() : debugger.modules();
   const auto lost = (*engine)->report().faults_lost;
   const auto shown = rows_shown(options.limit, found->size());
   if (options.json) {
     auto rows = Json::array();
     for (std::size_t i = 0; i < shown; ++i) {
-      rows.push_back(fault_json(session, (*found)[i], i + 1));
+      rows.push_back(fault_json(session, modules, (*found)[i], i + 1));
     }
     const Json json = {{"rows", rows}, {"rows_total", found->size()}, {"lost", lost}};
     return to_json_line(json);
@@ -172,7 +169,7 @@ Result<std::string> faults(Session& session, Words words) {
   const auto sources = source_lines(session);
   std::string text;
   for (std::size_t i = 0; i < shown; ++i) {
-    text += fault_text(session, (*found)[i], i + 1, options, sources);
+    text += fault_text(session, modules, (*found)[i], i + 1, options, sources);
   }
   text += more_text(found->size() - shown, "row");
   if (lost != 0) {
