@@ -224,4 +224,20 @@ inline void begin_reallocation(Control& control, ThreadState& state, const Call&
   return false;
 }
 
+// A call that takes its first argument back, and calls no other entry point.
+[[gnu::always_inline]] inline void take_block(Call& call, std::uint8_t families) {
+  auto& control = call.control();
+  const auto address = call.arguments[0];
+  expect_block(shard_of(control, address), address);
+  if (auto* state = enter(call); state != nullptr) [[likely]] {
+    const Busy busy(*state);
+    const FreeCall how{.families = families, .reads_mark = true};
+    if (control.history != 0) [[unlikely]] {
+      free_slowly(control, *state, call, address, how);
+    } else {
+      free_block<false>(control, *state, call, address, how);
+    }
+  }
+}
+
 }  // namespace memsnap::recorder

@@ -45,37 +45,15 @@ extern "C" {
 
 // A free, of an entry point that calls no other.
 [[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_free(Call* call) {
-  auto& control = call->control();
-  const auto address = call->arguments[0];
-  expect_block(shard_of(control, address), address);
-  if (auto* state = enter(*call); state != nullptr) [[likely]] {
-    const Busy busy(*state);
-    const FreeCall how{.families = call->site->families, .reads_mark = true};
-    if (control.history != 0) [[unlikely]] {
-      free_slowly(control, *state, *call, address, how);
-    } else {
-      free_block<false>(control, *state, *call, address, how);
-    }
-  }
+  take_block(*call, call->site->families);
 }
 
 // The same by way of an `operator delete`.
 [[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_delete(Call* call) {
-  auto& control = call->control();
-  const auto address = call->arguments[0];
-  expect_block(shard_of(control, address), address);
-  if (auto* state = enter(*call); state != nullptr) [[likely]] {
-    const Busy busy(*state);
-    if (control.has_seen_delete == 0) [[unlikely]] {
-      control.has_seen_delete = 1;
-    }
-    const FreeCall how{.families = kNewFamily | kNewArrayFamily, .reads_mark = true};
-    if (control.history != 0) [[unlikely]] {
-      free_slowly(control, *state, *call, address, how);
-    } else {
-      free_block<false>(control, *state, *call, address, how);
-    }
+  if (auto& control = call->control(); control.has_seen_delete == 0) [[unlikely]] {
+    control.has_seen_delete = 1;
   }
+  take_block(*call, kNewFamily | kNewArrayFamily);
 }
 
 // Before the process ends. True: there is a debugger, which wants to read the books.
