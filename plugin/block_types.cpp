@@ -50,9 +50,10 @@ void BlockTypes::at_stop() {
 
 std::string BlockTypes::type(const LiveBlock& block) { return describe(block, debugger_.memory()).type; }
 
-std::string BlockTypes::row(const LiveBlock& block) { return row(block, debugger_.memory()); }
-
-std::string BlockTypes::row(const LiveBlock& block, MemoryReader& memory) { return describe(block, memory).row; }
+BlockTypes::Names BlockTypes::names(const LiveBlock& block, MemoryReader& memory) {
+  auto described = describe(block, memory);
+  return {std::move(described.type), std::move(described.row)};
+}
 
 std::string BlockTypes::preview(const LiveBlock& block) {
   auto& memory = debugger_.memory();
@@ -230,7 +231,7 @@ void BlockTypes::learn(std::span<const LiveBlock> blocks) {
     auto& learnt = seen[blocks[i].origin.traceback];
     if (learnt.seen < kMostBlocks) {
       ++learnt.seen;
-      learnt.rows.insert(row(blocks[i], memory));
+      learnt.rows.insert(names(blocks[i], memory).row);
     }
   }
   for (auto& [traceback, learnt] : seen) {

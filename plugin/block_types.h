@@ -34,10 +34,13 @@ class BlockTypes {
 
   /// `app::Node`, `int[10]`, `app::Node (make_shared)`; empty where it is not known.
   std::string type(const LiveBlock& block);
-  /// The name of its row in a table by type: that of `type`, without the number of elements; `<unknown>`.
-  std::string row(const LiveBlock& block);
-  /// The same with another way to read memory, for many blocks.
-  std::string row(const LiveBlock& block, MemoryReader& memory);
+  /// What a block's type is called.
+  struct Names {
+    std::string type;  ///< as `type` has it
+    std::string row;   ///< of its row in a table by type: without the number of elements; `<unknown>`
+  };
+  /// With another way to read memory, for many blocks.
+  Names names(const LiveBlock& block, MemoryReader& memory);
   /// See memsnap::preview.
   std::string preview(const LiveBlock& block);
   /// The part of a block at `offset`, as `next`, `[3].name`; empty where it is not known, or the block has no parts.

@@ -58,7 +58,7 @@ class BlockSums {
       if (done++ % kStep == 0 && session_.debugger().interrupted()) {
         return;
       }
-      auto& sum = sums_[block.origin][types_.row(block, memory)];
+      auto& sum = sums_[block.origin][types_.names(block, memory).row];
       sum.size += block.size;
       ++sum.count;
     }

@@ -64,10 +64,9 @@ Result<void> keep_types(Session& session, BlockTypes& types, const Wish& wish, s
     if (!goes_on) {
       return false;
     }
-    const auto row = types.row(block, memory);
+    const auto [type, row] = types.names(block, memory);
     const bool is_wanted_row = !is_of_row || row == table->rows[*wish.rank - 1].group.label;
-    const bool is_wanted_type =
-        wish.type.empty() || glob_matches(wish.type, row) || glob_matches(wish.type, types.type(block));
+    const bool is_wanted_type = wish.type.empty() || glob_matches(wish.type, row) || glob_matches(wish.type, type);
     return !is_wanted_row || !is_wanted_type;
   });
   return goes_on ? Result<void>() : fail(Code::interrupted, "interrupted");
