@@ -44,7 +44,9 @@ RecorderEngine::RecorderEngine(Debugger& debugger, Recording& recording, EntryPo
       settings_(settings),
       installation_(std::make_unique<Installation>(debugger, entry_points, tables)),
       stub_symbols_(debugger, tables),
-      known_control_(control) {}
+      known_control_(control) {
+  settings_.session = recording.session;
+}
 
 Result<void> RecorderEngine::modules_changed(const ModuleMap& modules) {
   if (!is_installed_) {
@@ -97,6 +99,8 @@ Result<void> RecorderEngine::begin() {
 // What was recording goes on as it is. What was stopped begins anew, in the tables that are there.
 Result<void> RecorderEngine::go_on() {
   goes_on_ = installation_->was_recording();
+  installation_->count_epochs_for(settings_.session);
+  older_epochs_ = installation_->older_epochs();
   if (auto set = installation_->set(offsetof(layout::Control, frame_limit), settings_.frame_limit); !set) {
     return set;
   }
@@ -156,6 +160,7 @@ Result<void> RecorderEngine::adopt(const ModuleMap& modules) {
   goes_on_ = true;
   goes_on_from_start_ = installation_->get<std::uint32_t>(offsetof(layout::Control, from_start)) != 0;
   settings_.frame_limit = installation_->get<std::uint32_t>(offsetof(layout::Control, frame_limit));
+  older_epochs_ = installation_->session() == settings_.session ? installation_->older_epochs() : kMostEpochs;
   if (!installation_->unwatched().empty()) {
     remark_ = fmt::format("calls of {} were recorded only while a debugger was attached",
                           fmt::join(installation_->unwatched(), ", "));
@@ -365,9 +370,10 @@ Result<void> RecorderEngine::reset_peak() {
 }
 
 void RecorderEngine::set_epoch(std::uint32_t snapshot) {
-  epoch_ = std::min(snapshot, kMostEpochs);
+  epoch_ = snapshot;
   if (is_installed_ && !is_gone_) {
-    static_cast<void>(installation_->set(offsetof(layout::Control, epoch), epoch_));
+    static_cast<void>(
+        installation_->set(offsetof(layout::Control, epoch), std::min(older_epochs_ + snapshot, kMostEpochs)));
   }
 }
 

@@ -99,6 +99,10 @@ class RecorderEngine final : public Engine {
   Snapshot snapshot_of(const RecordedBooks& books);
   /// nullptr where nothing is known of this number.
   const Known* known_origin(std::uint32_t number) const;
+  /// LiveBlock::epoch of a block: 0 also where it was born before this session's first snapshot.
+  std::uint32_t epoch_of(const RecordedBlock& block) const {
+    return block.epoch > older_epochs_ ? block.epoch - older_epochs_ : 0;
+  }
   std::optional<LiveBlock> live_block(const RecordedBlock& block, const RecordedBooks& books);
   Result<std::vector<Fault>> faults_of(const RecordedBooks& books);
   std::optional<Fault> fault_of(const RecordedFault& recorded, const RecordedBooks& books);
@@ -133,7 +137,8 @@ class RecorderEngine final : public Engine {
   std::vector<Known> origins_;      // by number - 1
   std::unordered_map<std::uint32_t, ThreadId> threads_;
   RecordedLedger ledger_;
-  std::uint32_t epoch_ = 0;
+  std::uint32_t epoch_ = 0;         // number of the session's last snapshot
+  std::uint32_t older_epochs_ = 0;  // the recorder's up to this one are of sessions before
   std::unordered_map<Address, BreakpointId> exits_;
   std::unordered_map<Address, BreakpointId> starts_;
   std::optional<std::uint64_t> limit_;  // bytes

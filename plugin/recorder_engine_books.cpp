@@ -237,7 +237,7 @@ std::optional<LiveBlock> RecorderEngine::live_block(const RecordedBlock& block, 
     return std::nullopt;
   }
   const auto thread = this->thread(books.origins[block.origin - 1].thread, books);
-  return LiveBlock{block.address, block.size, {known->traceback, known->domain, thread}, block.epoch};
+  return LiveBlock{block.address, block.size, {known->traceback, known->domain, thread}, epoch_of(block)};
 }
 
 const RecorderEngine::Known* RecorderEngine::known_origin(std::uint32_t number) const {

@@ -73,8 +73,10 @@ std::optional<Fault> RecorderEngine::fault_of(const RecordedFault& recorded, con
       return std::nullopt;
     }
     const auto giver = thread(books.origins.at(recorded.block->origin - 1).thread, books);
-    fault.block = LiveBlock{
-        recorded.block->address, recorded.block->size, {given->traceback, given->domain, giver}, recorded.block->epoch};
+    fault.block = LiveBlock{recorded.block->address,
+                            recorded.block->size,
+                            {given->traceback, given->domain, giver},
+                            epoch_of(*recorded.block)};
   }
   if (const auto* first = known_origin(recorded.first_freed)) {
     fault.first_freed = first->traceback;

@@ -32,9 +32,13 @@ class NameTable {
   std::unordered_map<std::string, Id> ids_;
 };
 
+/// What tells a session from all others, also of other debuggers.
+std::string new_session_id();
+
 /// What a session has learnt that outlives processes: modules, tracebacks, names. Everything else points into it by
 /// number.
 struct Recording {
+  std::string session = new_session_id();
   ModuleTable modules;
   TracebackTable tracebacks;
   NameTable<DomainId> domains;

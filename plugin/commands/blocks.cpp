@@ -147,13 +147,11 @@ Result<std::string> blocks(Session& session, Words words) {
     }
     wish.rank = *rank;
   }
-  if (!since.empty()) {
-    const auto snapshot = session.snapshots().find(since);
-    if (!snapshot) {
-      return std::unexpected(snapshot.error());
-    }
-    wish.since = *snapshot;
+  const auto snapshot = find_since(session, since);
+  if (!snapshot) {
+    return std::unexpected(snapshot.error());
   }
+  wish.since = *snapshot;
   auto& types = session.types();
   const auto found = find(session, **engine, types, wish);
   if (!found) {

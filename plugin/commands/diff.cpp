@@ -34,6 +34,18 @@ Result<std::pair<SnapshotPtr, SnapshotPtr>> two_snapshots(Session& session, cons
   return std::pair(*older, *newer);
 }
 
+Result<SnapshotPtr> find_since(Session& session, const std::string& word) {
+  if (word.empty()) {
+    return SnapshotPtr();
+  }
+  auto found = session.snapshots().find(word);
+  if (found && session.debugger().state() == InferiorState::core) {
+    return fail(Code::unsupported,
+                "the snapshots of this session say nothing of when a core file's blocks were born; leave out --since");
+  }
+  return found;
+}
+
 Result<std::string> diff(Session& session, Words words) {
   Arguments arguments("diff");
   arguments.allow_words(3);

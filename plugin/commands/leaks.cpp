@@ -168,18 +168,9 @@ Result<std::string> leaks(Session& session, Words words) {
   if (auto parsed = arguments.parse(words); !parsed) {
     return std::unexpected(parsed.error());
   }
-  SnapshotPtr snapshot;
-  if (!since.empty()) {
-    auto found = session.snapshots().find(since);
-    if (!found) {
-      return std::unexpected(found.error());
-    }
-    if (session.debugger().state() == InferiorState::core) {
-      return fail(
-          Code::unsupported,
-          "the snapshots of this session say nothing of when a core file's blocks were born; leave out --since");
-    }
-    snapshot = *found;
+  const auto snapshot = find_since(session, since);
+  if (!snapshot) {
+    return std::unexpected(snapshot.error());
   }
   const auto heap = HeapSearch::open(session);
   if (!heap) {
@@ -194,11 +185,11 @@ Result<std::string> leaks(Session& session, Words words) {
     }
     reach = find_reach(*graph);
   }
-  auto lost = rank(session, *heap, *reach, snapshot.get());
+  auto lost = rank(session, *heap, *reach, snapshot->get());
   if (!lost) {
     return std::unexpected(lost.error());
   }
-  const auto epoch = snapshot == nullptr ? 0 : snapshot->id;
+  const auto epoch = *snapshot == nullptr ? 0 : (*snapshot)->id;
   LostBlocks blocks{.directly = addresses(*heap, *reach, Reach::directly_lost, epoch),
                     .indirectly = addresses(*heap, *reach, Reach::indirectly_lost, epoch),
                     .first_indirect_row = lost->parts.back().first};

@@ -88,6 +88,7 @@ Result<void> Installation::install(const RecorderSettings& settings, const Modul
 
 Result<void> Installation::set_up(const RecorderSettings& settings, const ModuleMap& modules,
                                   const ModuleTable& names) {
+  session_ = settings.session;
   if (auto mapped = map_code(); !mapped) {
     return mapped;
   }
@@ -295,6 +296,13 @@ std::vector<AddressRange> Installation::memory() const {
   return ranges;
 }
 
+void Installation::count_epochs_for(const std::string& session) {
+  if (session_ != session) {
+    older_epochs_ = get<std::uint32_t>(offsetof(layout::Control, epoch));
+    session_ = session;
+  }
+}
+
 Result<void> Installation::write_notes() {
   RecorderNotes notes{.addresses = addresses_,
                       .code_size = code_size_,
@@ -307,6 +315,8 @@ Result<void> Installation::write_notes() {
                       .rows = rows_.notes(),
                       .room = notes_.end - notes_.begin,
                       .modules_generation = modules_generation_,
+                      .session = session_,
+                      .older_epochs = older_epochs_,
                       .mapped = mapped()};
   for (const auto& area : hooks_->planner().areas()) {
     notes.areas.push_back({area.next(), area.range().end});
@@ -421,6 +431,8 @@ Result<void> Installation::read_notes(Address control_address) {
   domains_ = notes->domains;
   spaces_ = notes->spaces;
   modules_generation_ = notes->modules_generation;
+  session_ = notes->session;
+  older_epochs_ = notes->older_epochs;
   mapped_before_ = notes->mapped;
   arena_.adopt(notes->arena);
   hooks_ = std::make_unique<Hooks>(debugger_, entry_points_, mappings_, arena_, addresses_);

@@ -19,6 +19,7 @@ struct RecorderSettings {
   std::uint32_t frame_limit = 32;
   bool from_process_start = false;  ///< no block can be older than the recorder
   std::uint32_t history = 0;        ///< freed blocks to keep, at most layout::kMostHistory
+  std::string session{};            ///< Recording::session
 };
 
 /// The recorder in one process: its code, its data, its hooks.
@@ -55,6 +56,12 @@ class Installation {
   void forget_blocks();
   /// Keeps so many freed blocks from now on, and forgets those before; 0 keeps what there is.
   Result<void> keep_freed(std::uint32_t blocks);
+  /// Snapshots are numbered anew in another session than the one before: the epochs that there are are older then.
+  /// Noted with what is noted next.
+  void count_epochs_for(const std::string& session);
+  /// Whose snapshots the epochs are counted by; those up to `older_epochs` are of others.
+  const std::string& session() const { return session_; }
+  std::uint32_t older_epochs() const { return older_epochs_; }
   /// For a process that is gone.
   void forget_breakpoints() { hooks_->forget_breakpoints(); }
 
@@ -118,7 +125,9 @@ class Installation {
   std::vector<std::string> spaces_;  // whose each is, from 1 on
   std::uint64_t modules_generation_ = 0;
   std::uint64_t mapped_before_ = 0;  // by an earlier debugger
-  AddressRange notes_;               // the memory that they are written to
+  std::string session_;
+  std::uint32_t older_epochs_ = 0;
+  AddressRange notes_;  // the memory that they are written to
   bool may_have_missed_hooks_ = false;
   bool was_recording_ = false;
   std::vector<std::string> unwatched_;

@@ -132,6 +132,8 @@ std::string to_text(const RecorderNotes& notes) {
                {"rows", json_of(notes.rows)},
                {"room", notes.room},
                {"modules_generation", notes.modules_generation},
+               {"session", notes.session},
+               {"older_epochs", notes.older_epochs},
                {"mapped", notes.mapped}};
   json["hooks"] = Json::array();
   for (const auto& hook : notes.hooks) {
@@ -174,6 +176,8 @@ Result<RecorderNotes> notes_from_text(const std::string& text) {
     notes.rows = rows_of(json.at("rows"));
     notes.room = json.at("room").get<std::uint64_t>();
     notes.modules_generation = json.at("modules_generation").get<std::uint64_t>();
+    notes.session = json.at("session").get<std::string>();
+    notes.older_epochs = json.at("older_epochs").get<std::uint32_t>();
     notes.mapped = json.at("mapped").get<std::uint64_t>();
     for (const auto& hook : json.at("hooks")) {
       notes.hooks.push_back(hook_of(hook));

@@ -100,6 +100,48 @@ TEST_CASE("after a detach the recorder goes on, and the next debugger finds what
   CHECK(program.finish() == 0);
 }
 
+TEST_CASE("blocks from before a debugger's first snapshot are not younger than it, whoever took some before",
+          "[engines]") {
+  AttachTarget program;
+  {
+    Script script("");
+    script.attach(program.pid());
+    script.memsnap("start 10 --engine recorder");
+    script.memsnap("take one");
+    script.memsnap("take two");
+    script.detach();
+    script.play();
+  }
+  CHECK(program.ask("a") == "a");
+  Script script("");
+  script.attach(program.pid());
+  script.memsnap("start 10");
+  script.memsnap("take mine");
+  const Step none = script.memsnap("blocks --since mine --json");
+  const Step older = script.memsnap("blocks --json");
+  script.add(program.send_from_debugger('a'));
+  script.break_at("allocated");
+  script.cont();
+  script.add(host().delete_breakpoints());
+  script.detach();
+  // The same session again: its snapshots still count.
+  script.attach(program.pid());
+  script.memsnap("start 10");
+  const Step all = script.memsnap("blocks --json");
+  const Step since = script.memsnap("blocks --since mine --json");
+  script.memsnap("stop");
+  script.detach();
+  const Transcript said = script.play();
+  CHECK(said.json(none)["total"]["count"] == 0);
+  CHECK(said.json(older)["total"]["count"] == 10);
+  for (const auto& row : said.json(older)["rows"]) {
+    CHECK(row["since"].is_null());
+  }
+  CHECK(said.json(all)["total"]["count"] == 20);
+  CHECK(said.json(since)["total"]["count"] == 10);
+  CHECK(program.finish() == 0);
+}
+
 TEST_CASE("the debugger's own traceback passes through a hook, and breakpoints on malloc work", "[engines]") {
   Script script("waste_memory");
   script.memsnap("start --engine recorder");
