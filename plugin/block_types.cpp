@@ -28,8 +28,8 @@ Extent extent_of_all(const AllocationType& type, const LiveCount& live) {
 
 // Where `make_shared` puts the object, in libstdc++ and in libc++.
 constexpr std::array<std::string_view, 2> kShared = {"std::_Sp_counted_ptr_inplace", "std::__1::__shared_ptr_emplace"};
-constexpr std::array<std::string_view, 2> kStorage = {"_M_storage", "__storage_"};
-constexpr std::array<std::uint64_t, 2> kSharedHead = {16, 24};  // bytes in front of that: a virtual table, and counts
+// Where the object is in one, member by member.
+constexpr std::array<std::array<std::string_view, 2>, 2> kStorage = {{{"_M_impl", "_M_storage"}, {"__storage_"}}};
 
 }  // namespace
 
@@ -92,7 +92,7 @@ const AllocationType& BlockTypes::allocation_type(TracebackId traceback) {
 
 std::string BlockTypes::static_type(TracebackId traceback) {
   const auto& type = allocation_type(traceback);
-  return type.name.empty() ? std::string() : of_code(type, {}, 0).row;
+  return type.name.empty() ? std::string() : of_code(type, {}).row;
 }
 
 bool BlockTypes::fits(const LiveBlock& block, const AllocationType& type, const std::optional<Extent>& extent,
@@ -116,10 +116,10 @@ BlockTypes::Described BlockTypes::describe(const LiveBlock& block, MemoryReader&
       return *found;
     }
   }
-  return is_told ? of_code(type, extent.value_or(Extent()), block.size) : Described{{}, std::string(kUnknown), {}};
+  return is_told ? of_code(type, extent.value_or(Extent())) : Described{{}, std::string(kUnknown), {}};
 }
 
-BlockTypes::Described BlockTypes::of_code(const AllocationType& type, const Extent& extent, std::uint64_t size) {
+BlockTypes::Described BlockTypes::of_code(const AllocationType& type, const Extent& extent) {
   using Amount = AllocationType::Amount;
   const auto name = shown_type_name(type.name);
   const bool is_more = extent.count > 1 || extent.offset != 0;
@@ -129,7 +129,7 @@ BlockTypes::Described BlockTypes::of_code(const AllocationType& type, const Exte
   Described described{is_more ? fmt::format("{}[{}]", name, extent.count) : name,
                       is_many ? name + "[]" : name,
                       {type.type, extent.offset, extent.count, is_array}};
-  unwrap_shared(type.name, type.module, size, described);
+  unwrap_shared(type.name, type.module, described);
   return described;
 }
 
@@ -155,7 +155,7 @@ std::optional<BlockTypes::Described> BlockTypes::of_contents(const LiveBlock& bl
     Described described{offset != 0 ? fmt::format("{}[{}]", name, count) : with_extent(name, count),
                         is_array ? name + "[]" : name,
                         {found->type, offset, count, is_array}};
-    unwrap_shared(found->name, found->module, block.size, described);
+    unwrap_shared(found->name, found->module, described);
     return described;
   }
   return std::nullopt;
@@ -182,24 +182,27 @@ const BlockTypes::Dynamic* BlockTypes::class_at(Address object, MemoryReader& me
   return known->second ? &*known->second : nullptr;
 }
 
-void BlockTypes::unwrap_shared(const std::string& name, ModuleId module, std::uint64_t size, Described& described) {
+void BlockTypes::unwrap_shared(const std::string& name, ModuleId module, Described& described) {
   const auto kind = std::ranges::find(kShared, template_name(name));
   const auto arguments = kind == kShared.end() ? std::vector<std::string_view>() : template_arguments(name);
   if (arguments.empty()) {
     return;
   }
   const std::string object(arguments.front());
-  const auto where = kStorage.at(static_cast<std::size_t>(kind - kShared.begin()));
-  const auto* block = described.shape.type;
-  const auto storage = block == nullptr ? std::nullopt : find_member(*block, where);
+  const auto* within = described.shape.type;
+  std::uint64_t offset = 0;
+  for (const auto where : kStorage.at(static_cast<std::size_t>(kind - kShared.begin()))) {
+    if (within != nullptr && !where.empty()) {
+      const auto member = find_member(*within, where);
+      within = member ? member->type : nullptr;
+      offset += member ? member->offset : 0;
+    }
+  }
   described.shape = {};
-  const auto* builtin = builtin_type(object);
-  const auto* type = builtin != nullptr ? builtin : catalog_.find(object, module);
-  // Compilers write the last argument of the block's name in their own ways, so that it is not always found by it.
-  const auto head = kSharedHead.at(static_cast<std::size_t>(kind - kShared.begin()));
-  if (storage || (type != nullptr && type->size + head == size)) {
-    described.shape.type = type;
-    described.shape.offset = storage ? storage->offset : head;
+  if (within != nullptr) {
+    const auto* builtin = builtin_type(object);
+    described.shape.type = builtin != nullptr ? builtin : catalog_.find(object, module);
+    described.shape.offset = offset;
   }
   described.type = described.row = shown_type_name(object) + " (make_shared)";
 }
@@ -216,7 +219,7 @@ TypeShare BlockTypes::share(const LiveCount& live) {
   if ((!is_told || is_bytes(type)) && learnt != learnt_.end() && !learnt->second.rows.empty()) {
     return {fmt::format("{}", fmt::join(learnt->second.rows, " | ")), live.size, live.count};
   }
-  return {is_told ? of_code(type, extent_of_all(type, live), 0).row : std::string(kUnknown), live.size, live.count};
+  return {is_told ? of_code(type, extent_of_all(type, live)).row : std::string(kUnknown), live.size, live.count};
 }
 
 void BlockTypes::learn(std::span<const LiveBlock> blocks) {

@@ -76,12 +76,11 @@ class BlockTypes {
 
   const AllocationType& allocation_type(TracebackId traceback);
   Described describe(const LiveBlock& block, MemoryReader& memory);
-  // `size`: of the block, in bytes; 0 where only the names are asked for.
-  Described of_code(const AllocationType& type, const Extent& extent, std::uint64_t size);
+  Described of_code(const AllocationType& type, const Extent& extent);
   std::optional<Described> of_contents(const LiveBlock& block, MemoryReader& memory);
   const Dynamic* class_at(Address object, MemoryReader& memory);
   // A control block of make_shared, as the object in it.
-  void unwrap_shared(const std::string& name, ModuleId module, std::uint64_t size, Described& described);
+  void unwrap_shared(const std::string& name, ModuleId module, Described& described);
   static bool fits(const LiveBlock& block, const AllocationType& type, const std::optional<Extent>& extent,
                    MemoryReader& memory);
 
