@@ -22,7 +22,7 @@ struct RecorderNotes {
   RowNotes rows;
   std::uint64_t room = 0;  ///< bytes that there are for the notes themselves
   std::uint64_t modules_generation = 0;
-  std::string session;             ///< whose snapshots the epochs are counted by: Recording::session
+  std::string session{};           ///< whose snapshots the epochs are counted by: Recording::session
   std::uint32_t older_epochs = 0;  ///< epochs up to this one are of the sessions before
   std::uint64_t mapped = 0;        ///< bytes mapped for it by debuggers
 };
