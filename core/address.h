@@ -28,6 +28,14 @@ struct AddressRange {
   constexpr bool contains(Address address) const { return begin <= address && address < end; }
 };
 
+constexpr std::uint64_t kPage = 4096;  ///< bytes of x86-64's smallest page
+constexpr std::uint64_t kWord = 8;     ///< bytes of a pointer, and of a register
+
+/// The pages that have a byte of a range: from the start of its first page to the end of its last one.
+constexpr AddressRange whole_pages(AddressRange range) {
+  return {{range.begin.value / kPage * kPage}, {(range.end.value + kPage - 1) / kPage * kPage}};
+}
+
 /// A module in the session's ModuleTable: an index that is never given to another module.
 enum class ModuleId : std::uint32_t { none = 0xffffffff };
 

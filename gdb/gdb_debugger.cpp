@@ -139,7 +139,6 @@ std::size_t GdbDebugger::read(Address address, std::span<std::byte> into) {
     return got;
   }
   // GDB gives all or nothing.
-  constexpr std::size_t kPage = 4096;
   std::size_t done = 0;
   while (done < into.size()) {
     const auto rest = into.subspan(done);

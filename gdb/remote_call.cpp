@@ -21,7 +21,7 @@ namespace {
 // More stops than this before the instruction is done mean that something else is wrong.
 constexpr int kMostStops = 64;
 
-std::unexpected<Error> refused(std::string_view what) {
+std::unexpected<Error> refuse_call(std::string_view what) {
   return fail(Code::debugger, fmt::format("no call can be made in the process: {}", what));
 }
 
@@ -55,12 +55,13 @@ bool is_fault(const siginfo_t& signal) {
 }
 
 // A thread that the server holds, given back as it was found.
-class Borrowed {
+class RemotelyBorrowed {
  public:
-  Borrowed(RemoteServer& server, pid_t process, pid_t thread) : server_(server), process_(process), thread_(thread) {}
-  Borrowed(const Borrowed&) = delete;
-  Borrowed& operator=(const Borrowed&) = delete;
-  ~Borrowed();
+  RemotelyBorrowed(RemoteServer& server, pid_t process, pid_t thread)
+      : server_(server), process_(process), thread_(thread) {}
+  RemotelyBorrowed(const RemotelyBorrowed&) = delete;
+  RemotelyBorrowed& operator=(const RemotelyBorrowed&) = delete;
+  ~RemotelyBorrowed();
 
   Result<void> take();
   Result<std::int64_t> run(Address instruction, const SystemCall& call);
@@ -80,7 +81,7 @@ class Borrowed {
   std::vector<siginfo_t> signals_;
 };
 
-Borrowed::~Borrowed() {
+RemotelyBorrowed::~RemotelyBorrowed() {
   if (!registers_.empty()) {
     server_.send("G" + registers_);
   }
@@ -94,23 +95,23 @@ Borrowed::~Borrowed() {
 }
 
 // With all that came with it where the kernel lets another than the sender say so.
-void Borrowed::send_again(siginfo_t signal) const {
+void RemotelyBorrowed::send_again(siginfo_t signal) const {
   if (signal.si_code >= 0 || syscall(SYS_rt_tgsigqueueinfo, process_, thread_, signal.si_signo, &signal) != 0) {
     syscall(SYS_tgkill, process_, thread_, signal.si_signo);
   }
 }
 
-std::optional<std::uint64_t> Borrowed::get(const char* name) {
+std::optional<std::uint64_t> RemotelyBorrowed::get(const char* name) {
   const auto place = server_.register_places().find(name);
   return place == server_.register_places().end() ? std::nullopt : read(server_.send("g"), place->second);
 }
 
-bool Borrowed::set(std::string& registers, const char* name, std::uint64_t value) {
+bool RemotelyBorrowed::set(std::string& registers, const char* name, std::uint64_t value) {
   const auto place = server_.register_places().find(name);
   return place != server_.register_places().end() && write(registers, place->second, value);
 }
 
-std::optional<siginfo_t> Borrowed::read_stop() {
+std::optional<siginfo_t> RemotelyBorrowed::read_stop() {
   const auto bytes = server_.read_object("siginfo", sizeof(siginfo_t));
   siginfo_t stop{};
   if (bytes.size() != sizeof stop) {
@@ -120,9 +121,9 @@ std::optional<siginfo_t> Borrowed::read_stop() {
   return stop;
 }
 
-Result<void> Borrowed::take() {
+Result<void> RemotelyBorrowed::take() {
   if (!server_.choose(static_cast<std::uint64_t>(process_), static_cast<std::uint64_t>(thread_))) {
-    return refused("the server does not know a thread");
+    return refuse_call("the server does not know a thread");
   }
   // Where it is stopped inside the kernel, what it returns there would overwrite rax when it goes on. Out of exec it
   // can be brought first: a program's first instruction asks nothing of rax, and is not run for this. Source:
@@ -133,7 +134,7 @@ Result<void> Borrowed::take() {
     const bool enters =
         is_trap && stop->si_code == (SIGTRAP | 0x80) && get("rax") == static_cast<std::uint64_t>(-ENOSYS);
     if (enters || (event != 0 && event != PTRACE_EVENT_EXEC)) {
-      return refused("a thread is stopped in the middle of a system call; let it go on a little");
+      return refuse_call("a thread is stopped in the middle of a system call; let it go on a little");
     }
     if (event == PTRACE_EVENT_EXEC) {
       if (auto stepped = step(); !stepped) {
@@ -147,22 +148,22 @@ Result<void> Borrowed::take() {
   // The server sends what it cannot tell as `x`, and would not take that back.
   if (registers.size() < 2 || registers.starts_with('E') || registers.contains('x') ||
       !server_.register_places().contains("orig_rax")) {
-    return refused("the server does not tell a thread's registers");
+    return refuse_call("the server does not tell a thread's registers");
   }
   registers_ = std::move(registers);
   return {};
 }
 
 // One instruction. Signals that the thread has to get before it are sent anew afterwards.
-Result<void> Borrowed::step() {
+Result<void> RemotelyBorrowed::step() {
   const auto name = server_.name_of(static_cast<std::uint64_t>(process_), static_cast<std::uint64_t>(thread_));
   for (int i = 0; i < kMostStops; ++i) {
     const auto answer = server_.send("vCont;s:" + name);
     if (!answer.starts_with('T')) {
       registers_.clear();
       stop_.reset();
-      return refused(answer.starts_with('W') || answer.starts_with('X') ? "the process has gone"
-                                                                        : "a thread does not step");
+      return refuse_call(answer.starts_with('W') || answer.starts_with('X') ? "the process has gone"
+                                                                            : "a thread does not step");
     }
     const auto stop = read_stop();
     // Source: GDB's manual, Stop reply packets: the number is 05 for SIGTRAP.
@@ -170,14 +171,14 @@ Result<void> Borrowed::step() {
       return {};
     }
     if (is_fault(*stop)) {
-      return refused("a thread gets a fault there");
+      return refuse_call("a thread gets a fault there");
     }
     signals_.push_back(*stop);
   }
-  return refused("a thread gets too many signals");
+  return refuse_call("a thread gets too many signals");
 }
 
-Result<std::int64_t> Borrowed::run(Address instruction, const SystemCall& call) {
+Result<std::int64_t> RemotelyBorrowed::run(Address instruction, const SystemCall& call) {
   auto registers = registers_;
   bool is_set = set(registers, "rip", instruction.value) &&
                 set(registers, "orig_rax", ~std::uint64_t{0});  // or the kernel restarts what was interrupted
@@ -185,14 +186,14 @@ Result<std::int64_t> Borrowed::run(Address instruction, const SystemCall& call) 
     is_set = is_set && set(registers, to_string(which), value);
   }
   if (!is_set || server_.send("G" + registers) != "OK") {
-    return refused("a thread's registers cannot be set");
+    return refuse_call("a thread's registers cannot be set");
   }
   if (auto stepped = step(); !stepped) {
     return std::unexpected(stepped.error());
   }
   const auto result = get("rax");
   if (!result || get("rip") != instruction.value + kSystemCallSize) {
-    return refused("a thread does not get to it");
+    return refuse_call("a thread does not get to it");
   }
   return static_cast<std::int64_t>(*result);
 }
@@ -227,7 +228,7 @@ std::optional<NativeRegisters> read_remote_registers(RemoteServer& server, pid_t
 
 Result<std::int64_t> call_in_remote_thread(RemoteServer& server, pid_t process, pid_t thread, Address instruction,
                                            const SystemCall& call) {
-  Borrowed borrowed(server, process, thread);
+  RemotelyBorrowed borrowed(server, process, thread);
   if (auto taken = borrowed.take(); !taken) {
     return std::unexpected(taken.error());
   }

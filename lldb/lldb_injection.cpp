@@ -80,7 +80,6 @@ bool LldbDebugger::write_below_breakpoints(Address address, std::span<const std:
 // LLDB's server writes words, from the first byte on, and fails where the last one would reach past what is mapped. So
 // it is given whole ones: the last is made up with bytes that come before it.
 bool LldbDebugger::write_words(Address address, std::span<const std::byte> bytes) {
-  constexpr std::size_t kWord = 8;
   // Larger ones LLDB cuts itself, not at words.
   constexpr std::size_t kLargest = std::size_t{1} << 15;
   auto current = process();

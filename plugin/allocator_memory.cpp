@@ -12,9 +12,6 @@
 namespace memsnap {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kWord = sizeof(std::uint64_t);
-
 // Source: glibc, malloc/arena.c: heaps are aligned to HEAP_MAX_SIZE, and begin with a heap_info.
 constexpr std::uint64_t kArena = std::uint64_t{64} << 20;
 

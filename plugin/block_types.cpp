@@ -12,7 +12,6 @@ namespace memsnap {
 namespace {
 
 constexpr std::string_view kUnknown = "<unknown>";
-constexpr std::uint64_t kWord = sizeof(std::uint64_t);
 
 // A type that says nothing of what somebody keeps in its bytes.
 bool is_bytes(const AllocationType& type) { return type.type != nullptr && type.size() == 1 && !type.type->is_class(); }

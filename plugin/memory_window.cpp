@@ -7,7 +7,6 @@ namespace memsnap {
 
 std::size_t MemoryWindow::read(Address address, std::span<std::byte> into) {
   constexpr std::size_t kSize = std::size_t{1} << 16;
-  constexpr std::uint64_t kPage = 4096;
   if (into.size() > kSize / 2) {
     return memory_.read(address, into);
   }

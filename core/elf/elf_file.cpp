@@ -37,8 +37,6 @@ struct ElfFile::State {
 
 namespace {
 
-constexpr std::uint64_t kPageSize = 4096;
-
 Result<void> check_is_ours(Elf* elf, const std::string& name) {
   GElf_Ehdr header;
   if (elf == nullptr || elf_kind(elf) != ELF_K_ELF || gelf_getehdr(elf, &header) == nullptr) {
@@ -243,7 +241,7 @@ std::uint64_t ElfFile::first_page() const {
       lowest = std::min(lowest, segment.p_vaddr);
     }
   });
-  return lowest == ~std::uint64_t{0} ? 0 : lowest & ~(kPageSize - 1);
+  return lowest == ~std::uint64_t{0} ? 0 : lowest & ~(kPage - 1);
 }
 
 bool ElfFile::has_debug_info() const {

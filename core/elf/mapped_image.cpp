@@ -12,7 +12,6 @@
 namespace memsnap {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kLargestNotes = std::uint64_t{1} << 16;
 constexpr std::uint64_t kLargestSegment = std::uint64_t{1} << 47;
 
@@ -26,10 +25,6 @@ bool is_ours(const Elf64_Ehdr& header) {
   return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
          header.e_ident[EI_DATA] == ELFDATA2LSB && header.e_machine == EM_X86_64 &&
          header.e_phentsize == sizeof(Elf64_Phdr);
-}
-
-AddressRange whole_pages(Address begin, std::uint64_t size) {
-  return {{begin.value / kPage * kPage}, {(begin.value + size + kPage - 1) / kPage * kPage}};
 }
 
 // The size with what fills it up to the next entry. Source: gABI, note section.
@@ -93,9 +88,9 @@ Result<MappedImage> read_mapped_image(MemoryReader& memory, Address header) {
       if (segment.p_memsz > kLargestSegment || segment.p_filesz > segment.p_memsz) {
         return fail(Code::malformed, fmt::format("the ELF headers at {:#x} are damaged", header.value), header);
       }
-      image.segments.push_back(whole_pages(begin, segment.p_memsz));
+      image.segments.push_back(whole_pages({begin, begin + segment.p_memsz}));
       if ((segment.p_flags & PF_X) != 0) {
-        image.code.push_back(whole_pages(begin, segment.p_filesz));
+        image.code.push_back(whole_pages({begin, begin + segment.p_filesz}));
       }
     } else if (segment.p_type == PT_NOTE && image.build_id.empty()) {
       std::vector<std::byte> notes(std::min(segment.p_memsz, kLargestNotes));

@@ -22,8 +22,6 @@ namespace {
 using namespace pprof;
 using protozero::pbf_builder;
 
-constexpr std::uint64_t kPage = 4096;
-
 class Writer {
  public:
   explicit Writer(const SnapshotFile& file) : file_(file) { text(""); }

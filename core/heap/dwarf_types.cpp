@@ -10,7 +10,7 @@ namespace memsnap {
 namespace {
 
 // Types hold each other by value only so far; broken debug information could do so without end.
-constexpr int kDeepest = 64;
+constexpr int kDeepestDie = 64;
 
 std::optional<std::uint64_t> number(Dwarf_Die die, unsigned attribute) {
   Dwarf_Attribute found;
@@ -37,7 +37,7 @@ std::optional<Dwarf_Die> type_of(Dwarf_Die die) {
 
 // What a typedef or a qualifier stands before; a definition that lies in a unit of its own (DW_AT_signature).
 std::optional<Dwarf_Die> strip(Dwarf_Die die) {
-  for (int i = 0; i < kDeepest; ++i) {
+  for (int i = 0; i < kDeepestDie; ++i) {
     std::optional<Dwarf_Die> next;
     switch (dwarf_tag(&die)) {
       case DW_TAG_typedef:
@@ -124,7 +124,7 @@ const Type& DwarfTypes::read(const Dwarf_Die& type) { return read(type, 0); }
 const Type& DwarfTypes::read(Dwarf_Die type, int depth) {
   static const Type kOpaque;
   const auto die = strip(type);
-  if (!die || depth > kDeepest) {
+  if (!die || depth > kDeepestDie) {
     return kOpaque;
   }
   if (const auto found = known_.find(die->addr); found != known_.end()) {

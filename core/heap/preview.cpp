@@ -19,7 +19,7 @@ constexpr std::size_t kMostText = 48;         // characters of one string
 constexpr std::size_t kEnough = 72;           // characters behind which nothing new is begun
 constexpr std::size_t kMostBytes = 1024;      // of a block that are read
 constexpr std::size_t kMostElements = 8;      // of an array
-constexpr int kDeepest = 4;                   // classes in classes
+constexpr int kDeepestClass = 4;              // classes in classes
 constexpr std::size_t kFewestCharacters = 4;  // that look like text
 constexpr std::string_view kMore = "...";
 
@@ -194,7 +194,7 @@ class Printer {
 
   // False where there was more than fits.
   bool members(const Type& type, Bytes bytes, int depth, std::string& text, bool& is_first) {
-    if (depth > kDeepest) {
+    if (depth > kDeepestClass) {
       text += kMore;
       return false;
     }
@@ -246,7 +246,7 @@ class Printer {
       }
       return words(all);
     }
-    if (element.size == 0 || depth > kDeepest) {
+    if (element.size == 0 || depth > kDeepestClass) {
       return "{...}";
     }
     std::string text = "{";

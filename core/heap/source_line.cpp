@@ -4,13 +4,13 @@
 #include <array>
 #include <vector>
 
+#include "core/trace/identifier.h"
+
 namespace memsnap {
 namespace {
 
-bool is_word(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
-
 // The line's words, `::`, and other characters, without strings, comments and spaces.
-std::vector<std::string_view> split(std::string_view line) {
+std::vector<std::string_view> split_line(std::string_view line) {
   std::vector<std::string_view> tokens;
   for (std::size_t at = 0; at < line.size();) {
     const char c = line[at];
@@ -34,8 +34,8 @@ std::vector<std::string_view> split(std::string_view line) {
       at = end + 1;
       continue;
     }
-    if (is_word(c)) {
-      while (end < line.size() && is_word(line[end])) {
+    if (is_identifier(c)) {
+      while (end < line.size() && is_identifier(line[end])) {
         ++end;
       }
     } else if (line.substr(at).starts_with("::")) {
@@ -56,7 +56,7 @@ std::string name_at(const std::vector<std::string_view>& tokens, std::size_t& at
   }
   bool wants_word = true;
   for (; at < tokens.size(); ++at) {
-    const bool is_name = is_word(tokens[at].front());
+    const bool is_name = is_identifier(tokens[at].front());
     if (tokens[at] == "::" && (!wants_word || name.empty())) {
       wants_word = true;
       name += name.empty() ? "" : "::";
@@ -117,7 +117,7 @@ std::optional<WrittenAllocation> sized(const std::vector<std::string_view>& toke
 
 std::optional<WrittenAllocation> written_allocation(std::string_view line) {
   static constexpr auto kCalls = std::to_array<std::string_view>({"malloc", "calloc", "realloc", "aligned_alloc"});
-  const auto tokens = split(line);
+  const auto tokens = split_line(line);
   std::size_t news = 0;
   std::size_t calls = 0;
   std::size_t sizes = 0;

@@ -11,7 +11,7 @@ namespace memsnap {
 namespace {
 
 // Types nest as deep as people write them; broken debug information could nest without end, and in many ways.
-constexpr int kDeepest = 32;
+constexpr int kDeepestType = 32;
 constexpr int kMostSteps = 10000;
 
 bool is_inside(const Member& member, std::uint64_t offset) {
@@ -21,7 +21,7 @@ bool is_inside(const Member& member, std::uint64_t offset) {
 
 // False where nothing is at the offset.
 bool add_path(const Type& type, std::uint64_t offset, int depth, int& steps, std::string& path) {
-  if (depth > kDeepest || ++steps > kMostSteps) {
+  if (depth > kDeepestType || ++steps > kMostSteps) {
     return false;
   }
   if (type.kind == Type::Kind::array && type.element != nullptr && type.element->size != 0) {
@@ -51,7 +51,7 @@ bool add_path(const Type& type, std::uint64_t offset, int depth, int& steps, std
 }
 
 std::optional<Member> search(const Type& type, std::string_view name, std::uint64_t offset, int depth, int& steps) {
-  if (depth > kDeepest || ++steps > kMostSteps) {
+  if (depth > kDeepestType || ++steps > kMostSteps) {
     return std::nullopt;
   }
   for (const auto& member : type.members) {

@@ -5,15 +5,13 @@
 #include <optional>
 #include <utility>
 
+#include "core/trace/identifier.h"
+
 namespace memsnap {
 namespace {
 
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$';
-}
-
 // Words, `::`, `&&`, and every other character for itself; spaces only part words.
-std::vector<std::string_view> split(std::string_view text) {
+std::vector<std::string_view> split_name(std::string_view text) {
   std::vector<std::string_view> tokens;
   for (std::size_t at = 0; at < text.size();) {
     if (text[at] == ' ') {
@@ -21,8 +19,8 @@ std::vector<std::string_view> split(std::string_view text) {
       continue;
     }
     auto end = at + 1;
-    if (is_word(text[at])) {
-      while (end < text.size() && is_word(text[end])) {
+    if (is_identifier(text[at])) {
+      while (end < text.size() && is_identifier(text[end])) {
         ++end;
       }
     } else if (end < text.size() && text[end] == text[at] && (text[at] == ':' || text[at] == '&')) {
@@ -53,7 +51,7 @@ class Speller {
     at_ += found ? 1U : 0U;
     return found;
   }
-  bool is_name() const { return at_ < tokens_.size() && is_word(tokens_[at_].front()); }
+  bool is_name() const { return at_ < tokens_.size() && is_identifier(tokens_[at_].front()); }
 
   bool take_qualifier(bool& is_const, bool& is_volatile) {
     const bool found_const = take("const");
@@ -201,7 +199,7 @@ class Speller {
     while (at_ < tokens_.size()) {
       const auto token = tokens_[at_++];
       depth += token == "{" ? 1 : token == "}" ? -1 : 0;
-      if (token == "," || (!text.empty() && is_word(text.back()) && is_word(token.front()))) {
+      if (token == "," || (!text.empty() && is_identifier(text.back()) && is_identifier(token.front()))) {
         text += token == "," ? ", " : " ";
         text += token == "," ? "" : token;
       } else {
@@ -268,8 +266,8 @@ class Speller {
 // Only the spaces between words stay, and one behind each comma.
 std::string tidy(std::string_view name) {
   std::string text;
-  for (const auto token : split(name)) {
-    if (!text.empty() && is_word(text.back()) && is_word(token.front())) {
+  for (const auto token : split_name(name)) {
+    if (!text.empty() && is_identifier(text.back()) && is_identifier(token.front())) {
       text += ' ';
     }
     text.append(token).append(token == "," ? " " : "");
@@ -299,7 +297,7 @@ void replace_all(std::string& text, std::string_view from, std::string_view to) 
 }  // namespace
 
 std::string canonical_type_name(std::string_view name) {
-  auto spelled = Speller(split(name)).spell();
+  auto spelled = Speller(split_name(name)).spell();
   return spelled ? std::move(*spelled) : tidy(name);
 }
 

@@ -6,7 +6,6 @@ namespace memsnap {
 namespace {
 
 constexpr std::uint64_t kWindow = std::uint64_t{1} << 20;  // fits a processor's cache
-constexpr std::uint64_t kPage = 4096;
 // To read over what lies between two pieces costs less than to read again, up to here.
 constexpr std::uint64_t kBridge = 16 * kPage;
 

@@ -55,8 +55,6 @@ class WordScan {
   }
 
  private:
-  static constexpr std::uint64_t kWord = sizeof(std::uint64_t);
-
   void begin(std::span<const ScanPiece> pieces);
   bool next_window();
   double share() const;

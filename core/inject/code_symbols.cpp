@@ -12,14 +12,10 @@
 #include <memory>
 
 #include "core/inject/instruction.h"
+#include "core/unwind/dwarf_registers.h"
 
 namespace memsnap {
 namespace {
-
-constexpr std::uint64_t kWord = 8;
-constexpr unsigned kRbp = 6;  // DWARF's numbers
-constexpr unsigned kRsp = 7;
-constexpr unsigned kReturnAddress = 16;
 
 UnwindRow at_entry(Address begin) { return {begin.value, CfaRule::rsp_offset, kWord, UnwindRow::kRbpUnchanged}; }
 
@@ -72,24 +68,24 @@ void write_common(FrameWriter& writer) {
   writer.number(std::array<char, 3>{'z', 'R', '\0'});
   writer.uleb(1);                     // code alignment
   writer.sleb(-std::int64_t{kWord});  // data alignment
-  writer.byte(kReturnAddress);
+  writer.byte(dwarf::kReturnAddress);
   writer.uleb(1);
   writer.byte(DW_EH_PE_absptr);
-  writer.byte(DW_CFA_offset + kReturnAddress);
+  writer.byte(DW_CFA_offset + dwarf::kReturnAddress);
   writer.uleb(1);
   writer.end(entry);
 }
 
 void write_row(FrameWriter& writer, const UnwindRow& row) {
   writer.byte(DW_CFA_def_cfa);
-  writer.uleb(row.rule == CfaRule::rbp_offset ? kRbp : kRsp);
+  writer.uleb(row.rule == CfaRule::rbp_offset ? dwarf::kRbp : dwarf::kRsp);
   writer.uleb(static_cast<std::uint64_t>(row.cfa_offset));
   if (row.rbp_offset == UnwindRow::kRbpUnchanged) {
     writer.byte(DW_CFA_same_value);
-    writer.uleb(kRbp);
+    writer.uleb(dwarf::kRbp);
   } else {
     writer.byte(DW_CFA_offset_extended_sf);
-    writer.uleb(kRbp);
+    writer.uleb(dwarf::kRbp);
     writer.sleb(row.rbp_offset / -static_cast<std::int32_t>(kWord));
   }
 }
@@ -127,10 +123,9 @@ std::string frame_section(std::span<const LaidOutCode> codes) {
 
 // The pages of the code, joined where they touch: each is a section and a segment of its own.
 std::vector<AddressRange> pages_of(std::span<const LaidOutCode> codes) {
-  constexpr std::uint64_t kPage = 4096;
   std::vector<AddressRange> pages;
   for (const auto& code : codes) {
-    pages.push_back({{code.range.begin.value / kPage * kPage}, {(code.range.end.value + kPage - 1) / kPage * kPage}});
+    pages.push_back(whole_pages(code.range));
   }
   std::ranges::sort(pages);
   std::vector<AddressRange> joined;

@@ -6,7 +6,6 @@
 namespace memsnap {
 namespace {
 
-constexpr std::uint64_t kPage = 4096;
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 constexpr std::uint64_t kReach = std::uint64_t{2048} * kMiB - kMiB;
 constexpr std::uint64_t kStackGrowth = 16 * kMiB;

@@ -10,7 +10,7 @@
 namespace memsnap {
 namespace {
 
-constexpr std::size_t kPiece = (std::size_t{16} << 20) / sizeof(layout::BlockEntry);
+constexpr std::size_t kEntriesAtOnce = (std::size_t{16} << 20) / sizeof(layout::BlockEntry);
 
 }  // namespace
 
@@ -65,12 +65,11 @@ Result<layout::BlockTable> RecorderReader::read_table(const layout::Shard& shard
 }
 
 Result<std::vector<AddressRange>> RecorderReader::own_memory() const {
-  constexpr std::uint64_t kPage = 4096;
   std::vector<AddressRange> ranges = {{control_address_, control_address_ + sizeof(layout::Control)},
                                       {{control_->reserve}, {control_->reserve_end}}};
   const auto add = [&ranges](std::uint64_t begin, std::uint64_t size) {
     if (begin != 0) {
-      ranges.push_back({{begin}, {begin + (size + kPage - 1) / kPage * kPage}});
+      ranges.push_back(whole_pages({{begin}, {begin + size}}));
     }
   };
   for (const auto& shard : control_->shards) {
@@ -122,7 +121,7 @@ Result<bool> RecorderReader::visit_shard(const layout::Shard& shard, std::uint8_
   std::unordered_set<std::uint64_t> seen;  // where an entry may stand in two slots
   std::vector<layout::BlockEntry> entries;
   for (std::uint64_t done = 0; done < table.capacity; done += entries.size()) {
-    entries.resize(std::min<std::uint64_t>(table.capacity - done, kPiece));
+    entries.resize(std::min<std::uint64_t>(table.capacity - done, kEntriesAtOnce));
     const auto at = Address{shard.table} + sizeof table + done * sizeof(layout::BlockEntry);
     if (auto read = memory_.read_values(at, std::span(entries)); !read) {
       return std::unexpected(std::move(read.error()));

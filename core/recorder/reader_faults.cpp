@@ -10,7 +10,7 @@
 namespace memsnap {
 namespace {
 
-constexpr std::uint64_t kPiece = (std::uint64_t{4} << 20) / sizeof(layout::FreedEntry);
+constexpr std::uint64_t kFreedAtOnce = (std::uint64_t{4} << 20) / sizeof(layout::FreedEntry);
 
 }  // namespace
 
@@ -50,7 +50,7 @@ Result<void> RecorderReader::for_each_freed(const std::function<bool(const Recor
   for (auto end = last; end > first;) {
     // Down to where the ring begins, at most.
     const auto in_ring = (end - 1) % ring->capacity + 1;
-    const auto count = std::min({in_ring, end - first, kPiece});
+    const auto count = std::min({in_ring, end - first, kFreedAtOnce});
     entries.resize(count);
     const auto at =
         Address{control_->history} + sizeof(layout::FreedRing) + (in_ring - count) * sizeof(layout::FreedEntry);

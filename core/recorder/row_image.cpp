@@ -12,17 +12,17 @@ using layout::RowRule;
 
 constexpr std::uint32_t kUncovered = layout::pack_row(RowRule::uncovered, 0, 0);
 constexpr std::uint32_t kUnsupported = layout::pack_row(RowRule::unsupported, 0, 0);
-constexpr std::int32_t kWord = 8;
+constexpr std::int32_t kSlot = kWord;  // signed, as offsets are
 
 std::optional<std::uint32_t> packed_rbp(std::int32_t offset) {
   if (offset == UnwindRow::kRbpUnchanged) {
     return layout::kRbpUnchanged;
   }
-  constexpr auto kFarthest = -kWord * static_cast<std::int32_t>(layout::kRbpUnchanged - 1);
-  if (offset > 0 || offset < kFarthest || offset % kWord != 0) {
+  constexpr auto kFarthest = -kSlot * static_cast<std::int32_t>(layout::kRbpUnchanged - 1);
+  if (offset > 0 || offset < kFarthest || offset % kSlot != 0) {
     return std::nullopt;
   }
-  return static_cast<std::uint32_t>(-offset / kWord);
+  return static_cast<std::uint32_t>(-offset / kSlot);
 }
 
 std::uint32_t packed_offset(RowRule rule, std::int32_t cfa, std::int32_t rbp, std::int32_t unit) {
@@ -36,9 +36,9 @@ std::uint32_t packed_offset(RowRule rule, std::int32_t cfa, std::int32_t rbp, st
 std::uint32_t packed(const UnwindRow& row) {
   switch (row.rule) {
     case CfaRule::rsp_offset:
-      return packed_offset(RowRule::rsp_offset, row.cfa_offset, row.rbp_offset, kWord);
+      return packed_offset(RowRule::rsp_offset, row.cfa_offset, row.rbp_offset, kSlot);
     case CfaRule::rbp_offset:
-      return packed_offset(RowRule::rbp_offset, row.cfa_offset, row.rbp_offset, kWord);
+      return packed_offset(RowRule::rbp_offset, row.cfa_offset, row.rbp_offset, kSlot);
     case CfaRule::plt:
       return packed_offset(RowRule::plt, row.cfa_offset, row.rbp_offset, 1);
     case CfaRule::signal_frame:

@@ -8,7 +8,7 @@
 namespace memsnap {
 namespace {
 
-constexpr int kDeepest = 64;  // blocks in one another that are followed
+constexpr int kDeepestBlock = 64;  // blocks in one another that are followed
 
 // What a location says at `address` where it is one operation; nullptr else.
 const Dwarf_Op* only_operation(Dwarf_Die die, unsigned attribute_name, std::uint64_t address) {
@@ -59,7 +59,7 @@ class Search {
     Dwarf_Die child;
     for (auto more = dwarf_child(&scope, &child); more == 0; more = dwarf_siblingof(&child, &child)) {
       const auto tag = dwarf_tag(&child);
-      if (tag == DW_TAG_lexical_block && depth < kDeepest && dwarf_haspc(&child, address_) > 0) {
+      if (tag == DW_TAG_lexical_block && depth < kDeepestBlock && dwarf_haspc(&child, address_) > 0) {
         if (auto inner = in(child, depth + 1)) {
           return inner;
         }

@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 
 #include "core/module.h"
+#include "core/trace/identifier.h"
 
 namespace memsnap {
 namespace {
 
 constexpr auto kNone = std::string_view::npos;
-
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$';
-}
 
 // Where the argument list begins; npos where the name has none.
 std::size_t arguments(std::string_view function) {
@@ -34,11 +31,11 @@ std::size_t arguments(std::string_view function) {
 std::size_t operator_word(std::string_view name) {
   constexpr std::string_view kOperator = "operator";
   const auto at = name.rfind(kOperator);
-  if (at == kNone || (at > 0 && is_word(name[at - 1]))) {
+  if (at == kNone || (at > 0 && is_identifier(name[at - 1]))) {
     return name.size();
   }
   const auto behind = at + kOperator.size();
-  return behind < name.size() && is_word(name[behind]) ? name.size() : at;
+  return behind < name.size() && is_identifier(name[behind]) ? name.size() : at;
 }
 
 }  // namespace

@@ -8,16 +8,13 @@
 #include <memory>
 #include <optional>
 
+#include "core/unwind/dwarf_registers.h"
 #include "core/unwind/fde_list.h"
 #include "core/unwind/plain_program.h"
 #include "core/unwind/table.h"
 
 namespace memsnap {
 namespace {
-
-constexpr int kRbp = 6;
-constexpr int kRsp = 7;
-constexpr int kReturnAddress = 16;
 
 struct Free {
   void operator()(Dwarf_Frame* frame) const { std::free(frame); }
@@ -104,7 +101,7 @@ bool matches(const Dwarf_Op& op, std::uint64_t reg, std::int64_t offset) {
 // where endbr64 stands in front.
 std::optional<std::int32_t> plt_threshold(Ops ops) {
   constexpr std::array<unsigned, 4> kTail = {DW_OP_ge, DW_OP_lit3, DW_OP_shl, DW_OP_plus};
-  if (ops.size() != 9 || !matches(ops[0], kRsp, 8) || !matches(ops[1], kReturnAddress, 0) ||
+  if (ops.size() != 9 || !matches(ops[0], dwarf::kRsp, 8) || !matches(ops[1], dwarf::kReturnAddress, 0) ||
       ops[2].atom != DW_OP_lit15 || ops[3].atom != DW_OP_and || ops[4].atom < DW_OP_lit0 || ops[4].atom > DW_OP_lit15) {
     return std::nullopt;
   }
@@ -119,7 +116,7 @@ std::optional<std::int32_t> plt_threshold(Ops ops) {
 // The trampoline that signal handlers return to: the interrupted rsp stands in the ucontext at rsp.
 bool is_kernel_signal_frame(Ops ops) {
   constexpr std::int64_t kSavedRsp = 160;
-  return ops.size() == 2 && matches(ops[0], kRsp, kSavedRsp) && ops[1].atom == DW_OP_deref;
+  return ops.size() == 2 && matches(ops[0], dwarf::kRsp, kSavedRsp) && ops[1].atom == DW_OP_deref;
 }
 
 struct SavedAt {
@@ -169,12 +166,12 @@ UnwindRow translate(Dwarf_Frame* frame, bool is_signal) {
     return row;
   }
   const auto cfa = ops.size() == 1 ? register_offset(ops[0]) : std::nullopt;
-  const auto return_address = saved_at(frame, kReturnAddress, cfa);
+  const auto return_address = saved_at(frame, dwarf::kReturnAddress, cfa);
   if (return_address.kind == SavedAt::Kind::undefined) {
     row.rule = CfaRule::outermost;
     return row;
   }
-  const auto rbp = saved_at(frame, kRbp, cfa);
+  const auto rbp = saved_at(frame, dwarf::kRbp, cfa);
   const auto rbp_offset =
       rbp.kind == SavedAt::Kind::at_cfa ? narrow(rbp.offset) : std::optional(UnwindRow::kRbpUnchanged);
   const bool is_plain = return_address.kind == SavedAt::Kind::at_cfa && return_address.offset == -8 &&
@@ -184,8 +181,8 @@ UnwindRow translate(Dwarf_Frame* frame, bool is_signal) {
   }
   auto rule = CfaRule::unsupported;
   std::optional<std::int32_t> offset;
-  if (cfa && (cfa->reg == kRsp || cfa->reg == kRbp)) {
-    rule = cfa->reg == kRsp ? CfaRule::rsp_offset : CfaRule::rbp_offset;
+  if (cfa && (cfa->reg == dwarf::kRsp || cfa->reg == dwarf::kRbp)) {
+    rule = cfa->reg == dwarf::kRsp ? CfaRule::rsp_offset : CfaRule::rbp_offset;
     offset = narrow(cfa->offset);
   } else {
     rule = CfaRule::plt;

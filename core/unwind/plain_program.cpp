@@ -7,14 +7,12 @@
 #include <limits>
 
 #include "core/unwind/byte_cursor.h"
+#include "core/unwind/dwarf_registers.h"
 
 namespace memsnap {
 namespace {
 
-constexpr std::uint64_t kRbp = 6;
-constexpr std::uint64_t kRsp = 7;
-constexpr std::uint64_t kReturnAddress = 16;
-constexpr std::size_t kMostRemembered = 16;
+constexpr std::size_t kMostStates = 16;
 // Far from where a product or a sum could overflow.
 constexpr std::uint64_t kMostOffset = std::numeric_limits<std::int32_t>::max() / 2;
 
@@ -32,7 +30,7 @@ class PlainProgram {
 
   bool run() {
     const bool is_usual = fde_.cie.code_alignment == 1 && fde_.cie.data_alignment == -8 &&
-                          fde_.cie.return_address_register == kReturnAddress && !fde_.cie.is_signal;
+                          fde_.cie.return_address_register == dwarf::kReturnAddress && !fde_.cie.is_signal;
     if (!is_usual || !run(fde_.cie.program) || at_ != fde_.begin) {
       return false;
     }
@@ -101,7 +99,7 @@ class PlainProgram {
         now_ = saved_[--remembered_];
         return true;
       case DW_CFA_undefined:
-        now_.is_outermost = cursor.uleb() == kReturnAddress;
+        now_.is_outermost = cursor.uleb() == dwarf::kReturnAddress;
         return now_.is_outermost;
       default:
         return false;
@@ -124,22 +122,22 @@ class PlainProgram {
       return false;
     }
     const auto offset = -8 * static_cast<std::int64_t>(factor);
-    if (which == kReturnAddress) {
+    if (which == dwarf::kReturnAddress) {
       now_.has_return_address = offset == -8;
       now_.is_outermost = false;
       return now_.has_return_address;
     }
-    if (which == kRbp) {
+    if (which == dwarf::kRbp) {
       now_.rbp_offset = offset;
     }
-    return which != kRsp;
+    return which != dwarf::kRsp;
   }
 
   bool restore(std::uint64_t which) {
-    if (which == kRbp) {
+    if (which == dwarf::kRbp) {
       now_.rbp_offset = initial_.rbp_offset;
     }
-    return which != kRsp && which != kReturnAddress;
+    return which != dwarf::kRsp && which != dwarf::kReturnAddress;
   }
 
   bool set_offset(std::uint64_t offset) {
@@ -153,10 +151,10 @@ class PlainProgram {
       rows_.push_back({.begin = at_, .rule = CfaRule::outermost});
       return true;
     }
-    if (!now_.has_return_address || (now_.cfa_register != kRsp && now_.cfa_register != kRbp)) {
+    if (!now_.has_return_address || (now_.cfa_register != dwarf::kRsp && now_.cfa_register != dwarf::kRbp)) {
       return false;
     }
-    rows_.push_back({at_, now_.cfa_register == kRsp ? CfaRule::rsp_offset : CfaRule::rbp_offset,
+    rows_.push_back({at_, now_.cfa_register == dwarf::kRsp ? CfaRule::rsp_offset : CfaRule::rbp_offset,
                      static_cast<std::int32_t>(now_.cfa_offset), static_cast<std::int32_t>(now_.rbp_offset)});
     return true;
   }
@@ -166,7 +164,7 @@ class PlainProgram {
   std::vector<UnwindRow>& rows_;
   State now_;
   State initial_;
-  std::array<State, kMostRemembered> saved_;
+  std::array<State, kMostStates> saved_;
   std::size_t remembered_ = 0;
 };
 

@@ -56,7 +56,6 @@ class StackReader final : public MemoryReader {
   void reset();
 
  private:
-  static constexpr std::size_t kPage = 4096;
   static constexpr std::size_t kLargestPiece = 64 * kPage;
   struct Piece {
     Address begin;

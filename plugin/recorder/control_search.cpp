@@ -13,7 +13,7 @@
 namespace memsnap {
 namespace {
 
-constexpr std::size_t kPiece = std::size_t{1} << 20;
+constexpr std::size_t kBytesAtOnce = std::size_t{1} << 20;
 constexpr std::size_t kStep = 64;  // what InferiorArena aligns to
 
 constexpr std::size_t kHead = offsetof(layout::Control, code_begin);
@@ -39,10 +39,10 @@ Result<Address> find_control(Debugger& debugger) {
   }
   Progress progress(debugger, "looking for the recorder");
   std::uint64_t done = 0;
-  std::vector<std::byte> piece(kPiece);
+  std::vector<std::byte> piece(kBytesAtOnce);
   for (const auto& range : ranges) {
     for (auto at = range.begin; at < range.end;) {
-      const auto wanted = std::min<std::uint64_t>(kPiece, range.end - at);
+      const auto wanted = std::min<std::uint64_t>(kBytesAtOnce, range.end - at);
       const auto got = debugger.memory().read(at, std::span(piece).first(wanted));
       for (std::size_t i = 0; i + kHead <= got; i += kStep) {
         if (is_control(piece.data() + i)) {

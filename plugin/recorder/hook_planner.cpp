@@ -17,8 +17,6 @@ constexpr std::size_t kAreaSize = std::size_t{64} << 10;
 // Entry points of one module that lie further apart go without landings.
 constexpr std::uint64_t kMostLandings = std::uint64_t{4} << 20;
 
-constexpr std::uint64_t kPage = 4096;
-
 layout::SiteKind site_kind(CallKind kind) {
   switch (kind) {
     case CallKind::allocate:
@@ -127,7 +125,7 @@ void HookPlanner::prepare(const LoadedModule& module, const ElfFile& file,
     wanted.begin = wanted.end ? std::min(wanted.begin, *landing) : *landing;
     wanted.end = std::max(wanted.end, *landing + kPatchSize);
   }
-  wanted = {{wanted.begin.value / kPage * kPage}, {(wanted.end.value + kPage - 1) / kPage * kPage}};
+  wanted = whole_pages(wanted);
   const auto is_there = [wanted](const AddressRange& each) {
     return each.begin <= wanted.begin && wanted.end <= each.end;
   };

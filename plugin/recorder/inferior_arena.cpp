@@ -6,8 +6,7 @@ namespace memsnap {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kPiece = std::size_t{256} << 10;
-constexpr std::size_t kPage = 4096;
+constexpr std::size_t kSmallestPiece = std::size_t{256} << 10;
 
 std::size_t round_up(std::size_t size, std::size_t to) { return (size + to - 1) / to * to; }
 
@@ -16,7 +15,7 @@ std::size_t round_up(std::size_t size, std::size_t to) { return (size + to - 1) 
 Result<Address> InferiorArena::take(std::size_t size) {
   size = round_up(std::max<std::size_t>(size, 1), kAlignment);
   if (free_.end - free_.begin < size) {
-    const auto piece = round_up(std::max(size, kPiece), kPage);
+    const auto piece = round_up(std::max(size, kSmallestPiece), kPage);
     const auto mapped = mappings_.map(piece, Protection::read_write, std::nullopt);
     if (!mapped) {
       return mapped;

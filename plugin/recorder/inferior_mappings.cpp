@@ -5,8 +5,6 @@
 namespace memsnap {
 namespace {
 
-constexpr std::size_t kPage = 4096;
-
 constexpr char kNames[] = "memsnap\0memsnap code\0memsnap data";
 constexpr std::size_t kCodeName = sizeof "memsnap";
 constexpr std::size_t kDataName = kCodeName + sizeof "memsnap code";

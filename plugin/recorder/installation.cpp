@@ -18,7 +18,6 @@
 namespace memsnap {
 namespace {
 
-constexpr std::size_t kPage = 4096;
 // Behind the recorder's code: room for the stubs of modules that lie near enough, which most do.
 constexpr std::size_t kStubRoom = 16 * kPage;
 

@@ -15,8 +15,6 @@
 namespace memsnap::test {
 namespace {
 
-Answer error(const std::string& line) { return {.text = "memsnap: " + line + "\n", .error = true}; }
-
 const std::string kNotRecorded = "the process of this core file was not being recorded";
 const std::string kNotTraced = "a core file cannot be traced; 'memsnap stats' shows what was live in it";
 

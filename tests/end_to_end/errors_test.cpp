@@ -9,8 +9,6 @@
 namespace memsnap::test {
 namespace {
 
-Answer error(const std::string& line) { return {.text = "memsnap: " + line + "\n", .error = true}; }
-
 // What every error must be, whatever its words.
 bool is_clear_error(const Answer& answer) {
   return answer.error && answer.text.starts_with("memsnap: ") && std::ranges::count(answer.text, '\n') == 1 &&

@@ -19,7 +19,7 @@
 namespace memsnap::test {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
 const std::vector<std::string> kEndings = {".pb.gz", ".folded", ".speedscope.json", ".json", ".html"};
 
@@ -83,9 +83,9 @@ struct Exported {
 
   TemporaryFolder folder;
   std::vector<std::string> answers;  // to export_commands
-  json tracebacks;
-  json lines;
-  json diff_lines;
+  Json tracebacks;
+  Json lines;
+  Json diff_lines;
 };
 
 TEST_CASE("exports are the same bytes in every debugger, of a live session and of a loaded one") {
@@ -124,7 +124,7 @@ TEST_CASE("exports are the same bytes in every debugger, of a live session and o
 }
 
 // What stands for a traceback, wherever it is written.
-std::string frames_text(const json& frames) {
+std::string frames_text(const Json& frames) {
   std::string text;
   for (const auto& frame : frames) {
     text += frame.dump() + "\n";
@@ -136,10 +136,10 @@ TEST_CASE("the exported JSON has the tracebacks that tables have, with all their
   for (const std::string program : {"waste_memory", "threads"}) {
     CAPTURE(program);
     const Exported exported(program);
-    const auto file = json::parse(read(exported.path(false, ".json")));
+    const auto file = Json::parse(read(exported.path(false, ".json")));
     std::map<std::string, std::int64_t> in_file;
     for (const auto& traceback : file["tracebacks"]) {
-      auto frames = json::array();
+      auto frames = Json::array();
       for (const auto& index : traceback["frames"]) {
         frames.push_back(file["frames"].at(index.get<std::size_t>()));
       }
@@ -152,7 +152,7 @@ TEST_CASE("the exported JSON has the tracebacks that tables have, with all their
     CHECK(in_file == in_table);
     CHECK(file["total"] == exported.tracebacks["total"]);
     CHECK(file["snapshot"]["name"] == "after");
-    const auto difference = json::parse(read(exported.path(true, ".json")));
+    const auto difference = Json::parse(read(exported.path(true, ".json")));
     CHECK(difference["total"] == exported.diff_lines["total"]);
   }
 }
@@ -180,7 +180,7 @@ TEST_CASE("folded stacks, speedscope's profiles and the page add up to the table
   CHECK(read(exported.path(false, ".folded")).find(";main (waste_memory.cpp:43);run(int) (waste_memory.cpp:") !=
         std::string::npos);
 
-  const auto speedscope = json::parse(read(exported.path(false, ".speedscope.json")));
+  const auto speedscope = Json::parse(read(exported.path(false, ".speedscope.json")));
   CHECK(speedscope["profiles"][0]["endValue"] == total["size"]);
   CHECK(speedscope["profiles"][1]["endValue"] == total["count"]);
 
@@ -189,7 +189,7 @@ TEST_CASE("folded stacks, speedscope's profiles and the page add up to the table
     const auto page = read(exported.path(is_diff, ".html"));
     const std::string begin = R"(id="data">)";
     const auto from = page.find(begin) + begin.size();
-    const auto data = json::parse(page.substr(from, page.find("</script>", from) - from));
+    const auto data = Json::parse(page.substr(from, page.find("</script>", from) - from));
     const auto& rows = data["tables"]["lineno"];
     const auto& table = (is_diff ? exported.diff_lines : exported.lines)["rows"];
     REQUIRE(rows.size() == table.size());
@@ -197,7 +197,7 @@ TEST_CASE("folded stacks, speedscope's profiles and the page add up to the table
       CHECK(rows[i][0] == table[i]["name"]);
       CHECK(rows[i][1] == table[i]["size"]);
       CHECK(rows[i][2] == table[i]["count"]);
-      CHECK(rows[i][3] == (is_diff ? table[i]["size_diff"] : json(0)));
+      CHECK(rows[i][3] == (is_diff ? table[i]["size_diff"] : Json(0)));
     }
     CHECK(data["new"]["size"] == total["size"]);
     CHECK(data["old"].is_null() == !is_diff);

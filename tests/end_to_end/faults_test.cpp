@@ -11,11 +11,11 @@
 namespace memsnap::test {
 namespace {
 
-int line(const std::string& site) { return line_of("faults.cpp", site); }
+int line_at(const std::string& site) { return line_of("faults.cpp", site); }
 
 // A traceback's frame under a heading, in main's own file.
 std::string frame(const std::string& site, const std::string& function, const std::string& source) {
-  return fmt::format("    File \"/src/faults.cpp\", line {}, in {}\n      {}\n", line(site), function, source);
+  return fmt::format("    File \"/src/faults.cpp\", line {}, in {}\n      {}\n", line_at(site), function, source);
 }
 
 // The program is stopped at each abort: four times before it comes to `finished`.
@@ -62,7 +62,7 @@ TEST_CASE("what the allocator was asked that makes no sense is told, the newest 
         std::string::npos);
   const auto first = said.text(at_abort);
   CHECK(first.starts_with(
-      fmt::format("#1 double free of 0x... (100 B): faults.cpp:{}\n  freed again at:\n{}", line("again"),
+      fmt::format("#1 double free of 0x... (100 B): faults.cpp:{}\n  freed again at:\n{}", line_at("again"),
                   frame("again", "(anonymous namespace)::free_again(void*)", "std::free(block);  // site: again"))));
   CHECK(first.find("  first freed at:\n" + frame("first", "(anonymous namespace)::free_first(void*)",
                                                  "std::free(block);  // site: first")) != std::string::npos);
@@ -78,8 +78,8 @@ TEST_CASE("what the allocator was asked that makes no sense is told, the newest 
                     "#6 free of 0x..., on the stack: faults.cpp:{}\n"
                     "#7 free of an inner address 0x..., 40 B into a block of 200 B: faults.cpp:{}\n"
                     "#8 double free of 0x... (100 B): faults.cpp:{}\n",
-                    line("new and realloc"), line("malloc and delete"), line("new[] and free"), line("new and free"),
-                    line("global"), line("stack"), line("inner"), line("again")));
+                    line_at("new and realloc"), line_at("malloc and delete"), line_at("new[] and free"),
+                    line_at("new and free"), line_at("global"), line_at("stack"), line_at("inner"), line_at("again")));
   CHECK(said[limited].text.ends_with("... and 7 more rows\n"));
   CHECK(rows(said.text(limited)).starts_with("#1 realloc"));
   const auto figures = said.json(status);
@@ -94,8 +94,8 @@ TEST_CASE("what the allocator was asked that makes no sense is told, the newest 
   CHECK(twice["address"] == twice["block"]["address"]);
   CHECK(twice["block"]["size"] == 100);
   CHECK(twice["freed"][0]["hidden"] == false);
-  CHECK(twice["first_freed"][0]["line"] == line("first"));
-  CHECK(twice["allocated"][0]["line"] == line("twice"));
+  CHECK(twice["first_freed"][0]["line"] == line_at("first"));
+  CHECK(twice["allocated"][0]["line"] == line_at("twice"));
   const auto& inner = table["rows"][6];
   CHECK(inner["address"].get<std::uint64_t>() == inner["block"]["address"].get<std::uint64_t>() + 40);
   CHECK(inner["first_freed"].is_null());
@@ -123,16 +123,16 @@ TEST_CASE("a pointer into a freed block tells who freed it", "[engines]") {
   const auto text = said.text(freed);
   CHECK(text.starts_with("address: 0x...\nsize: 100 B\noffset: 0\nstate: freed\n"));
   const auto by =
-      text.find(fmt::format("freed: thread 1 (faults)\n  File \"/src/faults.cpp\", line {}, in ", line("first")));
-  const auto at = text.find(fmt::format("allocated:\n  File \"/src/faults.cpp\", line {}, in ", line("twice")));
+      text.find(fmt::format("freed: thread 1 (faults)\n  File \"/src/faults.cpp\", line {}, in ", line_at("first")));
+  const auto at = text.find(fmt::format("allocated:\n  File \"/src/faults.cpp\", line {}, in ", line_at("twice")));
   CHECK(by != std::string::npos);
   CHECK(at != std::string::npos);
   CHECK(by < at);
   const auto block = said.json(inside);
   CHECK(block["state"] == "freed");
   CHECK(block["offset"] == 40);
-  CHECK(block["freed"].at(0)["line"] == line("first"));
-  CHECK(block["allocated"].at(0)["line"] == line("twice"));
+  CHECK(block["freed"].at(0)["line"] == line_at("first"));
+  CHECK(block["allocated"].at(0)["line"] == line_at("twice"));
   CHECK(block["freed_thread"] == "thread 1 (faults)");
   CHECK(block["preview"].is_null());
 }
@@ -149,7 +149,7 @@ TEST_CASE("without a history a double free is a free of no block, and all else i
   const Step status = script.memsnap("status --json");
   const Transcript said = script.play();
   const auto lines = rows(said.text(all));
-  CHECK(lines.ends_with(fmt::format("#8 free of 0x..., where no block is: faults.cpp:{}\n", line("again"))));
+  CHECK(lines.ends_with(fmt::format("#8 free of 0x..., where no block is: faults.cpp:{}\n", line_at("again"))));
   CHECK(lines.find("#7 free of an inner address 0x..., 40 B into a block of 200 B: ") != std::string::npos);
   CHECK_FALSE(said.json(status).contains("history"));
 }

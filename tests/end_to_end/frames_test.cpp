@@ -9,7 +9,7 @@
 namespace memsnap::test {
 namespace {
 
-const std::string kSource = "frames.cpp";
+const std::string kFramesSource = "frames.cpp";
 
 // The first row's traceback, down to main: "function:line", with "~" in front where inline.
 std::string frames_down_to_main(const nlohmann::json& table) {
@@ -32,7 +32,8 @@ std::string known_frames() {
   return fmt::format(
       "~garden::make_node():{}\n~garden::grow_tree():{}\n"
       "garden::plant(int):{}\nmain:{}\n",
-      line_of(kSource, "node"), line_of(kSource, "grow"), line_of(kSource, "plant"), line_of(kSource, "main"));
+      line_of(kFramesSource, "node"), line_of(kFramesSource, "grow"), line_of(kFramesSource, "plant"),
+      line_of(kFramesSource, "main"));
 }
 
 void check_frames(const std::string& program) {
@@ -47,7 +48,7 @@ void check_frames(const std::string& program) {
   const Transcript said = script.play();
 
   CHECK(frames_down_to_main(said.json(tracebacks)) == known_frames());
-  CHECK(charged(said.json(stats), kSource, "node") == Charged{.size = 601, .count = 1});
+  CHECK(charged(said.json(stats), kFramesSource, "node") == Charged{.size = 601, .count = 1});
   CHECK(said.json(status)["not_recorded"] == 0);
   CHECK(said.exit_code() == 0);
 }

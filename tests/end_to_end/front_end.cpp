@@ -14,7 +14,7 @@
 namespace memsnap::test {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
 constexpr std::chrono::seconds kAnswerPatience{60};
 
@@ -90,7 +90,7 @@ class Asked {
 };
 
 // Source: the GDB manual, 27.2, GDB/MI command syntax. A string there is one of C, and JSON's but for \e and octals.
-std::string unquoted(std::string_view text) { return json::parse(text).get<std::string>(); }
+std::string unquoted(std::string_view text) { return Json::parse(text).get<std::string>(); }
 
 class MachineInterface final : public FrontEnd {
  public:
@@ -98,7 +98,7 @@ class MachineInterface final : public FrontEnd {
 
   void launch(const std::string& program, const std::vector<std::string>& commands,
               const std::vector<std::string>& functions) override {
-    ask("-file-exec-and-symbols " + json(program).dump());
+    ask("-file-exec-and-symbols " + Json(program).dump());
     for (const auto& command : commands) {
       console(command);
     }
@@ -110,7 +110,7 @@ class MachineInterface final : public FrontEnd {
   void go_on() override { resume("-exec-continue"); }
 
   Answer console(const std::string& command) override {
-    return ask("-interpreter-exec console " + json(command).dump());
+    return ask("-interpreter-exec console " + Json(command).dump());
   }
   int close() override {
     gdb_.write("-gdb-exit\n");
@@ -162,13 +162,13 @@ class DebugAdapter final : public FrontEnd {
                                         {"disableASLR", false},
                                         {"initCommands", {commands.front()}},
                                         {"preRunCommands", std::vector(commands.begin() + 1, commands.end())}});
-    await([](const json& message) { return message.value("event", "") == "initialized"; });
-    json breakpoints = json::array();
+    await([](const Json& message) { return message.value("event", "") == "initialized"; });
+    Json breakpoints = Json::array();
     for (const auto& function : functions) {
       breakpoints.push_back({{"name", function}});
     }
     request("setFunctionBreakpoints", {{"breakpoints", breakpoints}});
-    const auto done = send("configurationDone", json::object());
+    const auto done = send("configurationDone", Json::object());
     static_cast<void>(number + done);
     await_stop();
   }
@@ -200,19 +200,19 @@ class DebugAdapter final : public FrontEnd {
   const std::string& said() const override { return adapter_.said(); }
 
  private:
-  int send(const std::string& command, const json& arguments) {
+  int send(const std::string& command, const Json& arguments) {
     ++number_;
     const auto text =
-        json{{"seq", number_}, {"type", "request"}, {"command", command}, {"arguments", arguments}}.dump();
+        Json{{"seq", number_}, {"type", "request"}, {"command", command}, {"arguments", arguments}}.dump();
     adapter_.write(fmt::format("Content-Length: {}\r\n\r\n{}", text.size(), text));
     return number_;
   }
-  json receive() {
+  Json receive() {
     const auto head = adapter_.read_to("\r\n\r\n");
-    return json::parse(adapter_.read(std::stoul(head.substr(head.find(':') + 1))));
+    return Json::parse(adapter_.read(std::stoul(head.substr(head.find(':') + 1))));
   }
   template <typename Wanted>
-  json await(Wanted is_wanted) {
+  Json await(Wanted is_wanted) {
     for (;;) {
       auto message = receive();
       if (is_wanted(message)) {
@@ -220,14 +220,14 @@ class DebugAdapter final : public FrontEnd {
       }
     }
   }
-  json request(const std::string& command, const json& arguments) {
+  Json request(const std::string& command, const Json& arguments) {
     const auto number = send(command, arguments);
-    return await([&](const json& message) {
+    return await([&](const Json& message) {
       return message.value("type", "") == "response" && message.value("request_seq", 0) == number;
     });
   }
   void await_stop() {
-    const auto stopped = await([](const json& message) { return message.value("event", "") == "stopped"; });
+    const auto stopped = await([](const Json& message) { return message.value("event", "") == "stopped"; });
     thread_ = stopped["body"].value("threadId", 0);
   }
 

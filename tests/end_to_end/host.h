@@ -19,6 +19,9 @@ struct Answer {
   bool operator==(const Answer&) const = default;
 };
 
+/// What a command that cannot be followed is answered.
+inline Answer error(const std::string& line) { return {.text = "memsnap: " + line + "\n", .error = true}; }
+
 /// How a program is started in a debugger.
 struct Launch {
   std::vector<std::string> arguments;  ///< may have spaces in them, and nothing else that a shell takes for its own

@@ -17,11 +17,11 @@
 namespace memsnap::test {
 namespace {
 
-const std::string kSource = "leaks.cpp";
+const std::string kLeaksSource = "leaks.cpp";
 // Hides a pointer in tests/targets/leaks.cpp.
 const std::string kMask = "0x5555aaaa5555aaaa";
 
-std::string name(const std::string& site) { return fmt::format("{}:{}", kSource, line_of(kSource, site)); }
+std::string name(const std::string& site) { return fmt::format("{}:{}", kLeaksSource, line_of(kLeaksSource, site)); }
 
 // All that is lost at `finished`, as `leaks` shows it.
 std::string lost() {
@@ -64,7 +64,7 @@ TEST_CASE("what no global, stack, register or thread-local leads to is lost, and
   CHECK(said.text(leaks) == lost());
   CHECK(said.text(traceback).starts_with(
       fmt::format("#7 {}: size=128 B, count=4, average=32 B\n  File \"/src/leaks.cpp\", line {}, in ",
-                  name("list rest"), line_of(kSource, "list rest"))));
+                  name("list rest"), line_of(kLeaksSource, "list rest"))));
   CHECK(said.json(of_cycle)["total"] == nlohmann::json{{"size", 48}, {"count", 1}});
   CHECK(said.json(behind_it)["total"] == nlohmann::json{{"size", 96}, {"count", 2}});
   CHECK(said.text(since) == fmt::format("now, directly lost, by lineno, born since 'half'\n"
@@ -251,13 +251,13 @@ TEST_CASE("LeakSanitizer finds the same blocks lost, but for what it sees otherw
     all[line].count += charged.count;
   }
   // It does not look into memory that the program has mapped by itself.
-  all[line_of(kSource, "mapped")] = {.size = 600, .count = 1};
+  all[line_of(kLeaksSource, "mapped")] = {.size = 600, .count = 1};
   CHECK(lost_in(text, "irect leak of ([0-9]+) byte\\(s\\) in ([0-9]+) object") == all);
   // A cycle has no head for it, and a map's object and its root are one.
   auto direct = lost_in(by_memsnap, "directly");
-  direct.erase(line_of(kSource, "cycle"));
-  direct.erase(line_of(kSource, "container"));
-  direct[line_of(kSource, "mapped")] = {.size = 600, .count = 1};
+  direct.erase(line_of(kLeaksSource, "cycle"));
+  direct.erase(line_of(kLeaksSource, "container"));
+  direct[line_of(kLeaksSource, "mapped")] = {.size = 600, .count = 1};
   CHECK(lost_in(text, "Direct leak of ([0-9]+) byte\\(s\\) in ([0-9]+) object") == direct);
 }
 #endif

@@ -12,7 +12,7 @@
 namespace memsnap::test {
 namespace {
 
-const std::string kSource = "pool.c";
+const std::string kPoolSource = "pool.c";
 const std::string kAddPool =
     "allocator add pool --alloc pool_alloc:size=2,pool=1 --alloc pool_calloc:size=3i,count=2i,pool=1 "
     "--realloc pool_realloc:ptr=2,size=4,pool=1 --free pool_free:ptr=2 --free-all pool_destroy:pool=1";
@@ -26,11 +26,11 @@ using Sites = std::map<std::string, Charged>;
 void check_sites(const nlohmann::json& table, const Sites& live, const std::vector<std::string>& gone) {
   for (const auto& [site, expected] : live) {
     INFO(site);
-    CHECK(charged(table, kSource, site) == expected);
+    CHECK(charged(table, kPoolSource, site) == expected);
   }
   for (const auto& site : gone) {
     INFO(site);
-    CHECK(charged(table, kSource, site) == std::nullopt);
+    CHECK(charged(table, kPoolSource, site) == std::nullopt);
   }
 }
 

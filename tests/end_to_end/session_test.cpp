@@ -11,9 +11,9 @@
 namespace memsnap::test {
 namespace {
 
-const std::string kSource = "waste_memory.cpp";
+const std::string kWasteSource = "waste_memory.cpp";
 
-int line(const std::string& site) { return line_of(kSource, site); }
+int waste_line(const std::string& site) { return line_of(kWasteSource, site); }
 
 // libstdc++ allocates a pool of 72704 bytes for exceptions before main.
 constexpr std::string_view kBefore = "Snapshot #1 'before': size=71.0 KiB, count=1, average=71.0 KiB\n";
@@ -35,16 +35,16 @@ TEST_CASE("start, take, run, take, diff and traceback find what run() kept") {
   CHECK(said.text(start) == "memsnap: armed, 10 frames, engine " + engine() + "\n");
   CHECK(said.text(before) == kBefore);
   CHECK(said.text(after) == "Snapshot #2 'after': size=1307 KiB, count=20102, average=67 B\n");
-  const std::string buffer =
-      fmt::format("#1 {}:{}: size=977 KiB (+977 KiB), count=10000 (+10000), average=100 B\n", kSource, line("buffer"));
-  CHECK(said.text(diff) ==
-        "before -> after, by lineno\n" + buffer +
-            fmt::format("#2 {}:{}: size=156 KiB (+156 KiB), count=10000 (+10000), average=16 B\n", kSource,
-                        line("object")) +
-            fmt::format("#3 {}:{}: size=100 KiB (+100 KiB), count=100 (+100), average=1024 B\n", kSource,
-                        line("vector")) +
-            fmt::format("#4 {}:{}: size=3072 B (+3072 B), count=1 (+1), average=3072 B\n", kSource, line("rounds")) +
-            "Total: size=1307 KiB (+1236 KiB), count=20102 (+20101)\n");
+  const std::string buffer = fmt::format("#1 {}:{}: size=977 KiB (+977 KiB), count=10000 (+10000), average=100 B\n",
+                                         kWasteSource, waste_line("buffer"));
+  CHECK(said.text(diff) == "before -> after, by lineno\n" + buffer +
+                               fmt::format("#2 {}:{}: size=156 KiB (+156 KiB), count=10000 (+10000), average=16 B\n",
+                                           kWasteSource, waste_line("object")) +
+                               fmt::format("#3 {}:{}: size=100 KiB (+100 KiB), count=100 (+100), average=1024 B\n",
+                                           kWasteSource, waste_line("vector")) +
+                               fmt::format("#4 {}:{}: size=3072 B (+3072 B), count=1 (+1), average=3072 B\n",
+                                           kWasteSource, waste_line("rounds")) +
+                               "Total: size=1307 KiB (+1236 KiB), count=20102 (+20101)\n");
   CHECK(said.text(traceback) ==
         buffer + fmt::format("  ... 1 library frame\n"
                              "  File \"/src/waste_memory.cpp\", line {}, in MyObject::MyObject()\n"
@@ -57,7 +57,7 @@ TEST_CASE("start, take, run, take, diff and traceback find what run() kept") {
                              "    const std::vector<std::vector<MyObject*>> wasted = run(argc > 1 ? std::atoi(argv[1]) "
                              ": 100);  // site: main\n"
                              "  ... 3 library frames\n",
-                             line("buffer"), line("object"), line("rounds"), line("main")));
+                             waste_line("buffer"), waste_line("object"), waste_line("rounds"), waste_line("main")));
 }
 
 // The session that the rest of this file asks about: two rounds, so 200 objects.
@@ -119,16 +119,17 @@ TEST_CASE("stats ranks what is live, by every key") {
 
   // 72704 + 200 * 100 + 200 * 16 + 2 * 1024 + 2 * 24 bytes
   const std::string total = "Total: size=95.7 KiB, count=404\n";
-  const std::string buffer = fmt::format("{}:{}: size=19.5 KiB, count=200, average=100 B\n", kSource, line("buffer"));
+  const std::string buffer =
+      fmt::format("{}:{}: size=19.5 KiB, count=200, average=100 B\n", kWasteSource, waste_line("buffer"));
   CHECK(said.text(limited).starts_with("after, by lineno\n#1 "));
   CHECK(said.text(limited).find("\n#2 " + buffer + "... and 3 more rows\n" + total) != std::string::npos);
-  CHECK(
-      said.text(lineno).find("\n#2 " + buffer +
-                             fmt::format("#3 {}:{}: size=3200 B, count=200, average=16 B\n", kSource, line("object")) +
-                             fmt::format("#4 {}:{}: size=2048 B, count=2, average=1024 B\n", kSource, line("vector")) +
-                             fmt::format("#5 {}:{}: size=48 B, count=1, average=48 B\n", kSource, line("rounds")) +
-                             total) != std::string::npos);
-  CHECK(said.text(filename).find(kSource + ": size=24.7 KiB, count=403, average=63 B\n") != std::string::npos);
+  CHECK(said.text(lineno).find(
+            "\n#2 " + buffer +
+            fmt::format("#3 {}:{}: size=3200 B, count=200, average=16 B\n", kWasteSource, waste_line("object")) +
+            fmt::format("#4 {}:{}: size=2048 B, count=2, average=1024 B\n", kWasteSource, waste_line("vector")) +
+            fmt::format("#5 {}:{}: size=48 B, count=1, average=48 B\n", kWasteSource, waste_line("rounds")) + total) !=
+        std::string::npos);
+  CHECK(said.text(filename).find(kWasteSource + ": size=24.7 KiB, count=403, average=63 B\n") != std::string::npos);
   CHECK(row_named(said.json(function), "MyObject::MyObject()")["size"] == 20000);
   CHECK(row_named(said.json(function), "get_data()")["count"] == 202);
   CHECK(row_named(said.json(module), "waste_memory")["count"] == 403);
@@ -159,8 +160,8 @@ TEST_CASE("diff compares the last two snapshots, the named ones, or now") {
   CHECK(diff["cumulative"] == false);
   CHECK(diff["rows_total"] == 4);
   CHECK(diff["rows"][0]["rank"] == 1);
-  CHECK(diff["rows"][0]["line"] == line("buffer"));
-  CHECK(diff["rows"][0]["file"] == target_source(kSource));
+  CHECK(diff["rows"][0]["line"] == waste_line("buffer"));
+  CHECK(diff["rows"][0]["file"] == target_source(kWasteSource));
   CHECK(diff["rows"][0]["size_diff"] == 20000);
   CHECK(diff["rows"][0]["count_diff"] == 200);
   CHECK(diff["rows"][0]["traceback"].is_null());
@@ -186,29 +187,29 @@ TEST_CASE("hide rules decide which frame is charged") {
   const Step reset = session.script.memsnap("stats lineno --json");
   const Transcript said = session.script.play();
 
-  CHECK(charged(said.json(hidden), kSource, "buffer") == std::nullopt);
-  CHECK(charged(said.json(hidden), kSource, "object") == Charged{.size = 23200, .count = 400});
+  CHECK(charged(said.json(hidden), kWasteSource, "buffer") == std::nullopt);
+  CHECK(charged(said.json(hidden), kWasteSource, "object") == Charged{.size = 23200, .count = 400});
   CHECK(said.text(list).find("MyObject::*") != std::string::npos);
-  CHECK(charged(said.json(shown), kSource, "buffer") == Charged{.size = 20000, .count = 200});
-  CHECK(charged(said.json(without_default), kSource, "vector") == std::nullopt);
+  CHECK(charged(said.json(shown), kWasteSource, "buffer") == Charged{.size = 20000, .count = 200});
+  CHECK(charged(said.json(without_default), kWasteSource, "vector") == std::nullopt);
   CHECK(said.json(reset) == said.json(shown));
 }
 
 TEST_CASE("filters leave out what does not match") {
   TwoRounds session;
-  session.script.memsnap(fmt::format("filter include '*{}:{}'", kSource, line("object")));
+  session.script.memsnap(fmt::format("filter include '*{}:{}'", kWasteSource, waste_line("object")));
   const Step one_line = session.script.memsnap("stats --json");
   const Step list = session.script.memsnap("filter list");
   session.script.memsnap("filter clear");
   session.script.memsnap("filter exclude '*waste_memory.cpp'");
   const Step excluded = session.script.memsnap("stats --json");
   session.script.memsnap("filter clear");
-  session.script.memsnap(fmt::format("filter include '*{}:{}' --all-frames", kSource, line("object")));
+  session.script.memsnap(fmt::format("filter include '*{}:{}' --all-frames", kWasteSource, waste_line("object")));
   const Step all_frames = session.script.memsnap("stats --json");
   const Transcript said = session.script.play();
 
   CHECK(said.json(one_line)["total"]["count"] == 200);
-  CHECK(said.text(list).find(fmt::format("include *{}:{}", kSource, line("object"))) != std::string::npos);
+  CHECK(said.text(list).find(fmt::format("include *{}:{}", kWasteSource, waste_line("object"))) != std::string::npos);
   CHECK(said.json(excluded)["total"]["count"] == 1);
   CHECK(said.json(all_frames)["total"]["count"] == 400);
 }

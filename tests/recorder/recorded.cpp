@@ -79,6 +79,12 @@ RecorderEngine& Recorded::engine() {
   return *recorder;
 }
 
+AddressRange Recorded::recorder_code() {
+  const auto control = engine().control().value;
+  return {{read<std::uint64_t>(control + offsetof(layout::Control, code_begin))},
+          {read<std::uint64_t>(control + offsetof(layout::Control, code_end))}};
+}
+
 RecorderReader Recorded::reader() {
   auto reader = RecorderReader::open(debugger.memory(), engine().control());
   INFO(message_of(reader));

@@ -52,6 +52,8 @@ class Recorded {
   void run_to_end();
 
   RecorderEngine& engine();
+  /// Where the recorder's own code lies.
+  AddressRange recorder_code();
   RecorderReader reader();
   RecordedBooks books();
   Totals totals();

@@ -8,12 +8,6 @@
 namespace memsnap::test {
 namespace {
 
-AddressRange recorder_code(Recorded& recorded) {
-  const auto control = recorded.engine().control().value;
-  return {{recorded.read<std::uint64_t>(control + offsetof(layout::Control, code_begin))},
-          {recorded.read<std::uint64_t>(control + offsetof(layout::Control, code_end))}};
-}
-
 // Sends the thread a signal, and lets its handler run to the end.
 void interrupt(Recorded& recorded, OsThreadId thread) {
   const Address pc{recorded.pc(thread)};
@@ -45,7 +39,7 @@ void check(const std::string& handler, const std::string& stack) {
   recorded.launch("signals", {handler, stack});
   const auto checkpoint = recorded.debugger.find_function("checkpoint");
   const auto thread = recorded.run_to(checkpoint);
-  const auto code = recorder_code(recorded);
+  const auto code = recorded.recorder_code();
   const bool frees = handler == "free";
   std::size_t signals = 0;
   // One malloc, realloc and free of the program in each round.

@@ -61,12 +61,6 @@ Steps step_to_after(Recorded& recorded, OsThreadId thread, State& now, Look look
   return steps;
 }
 
-AddressRange recorder_code(Recorded& recorded) {
-  const auto control = recorded.engine().control().value;
-  return {{recorded.read<std::uint64_t>(control + offsetof(layout::Control, code_begin))},
-          {recorded.read<std::uint64_t>(control + offsetof(layout::Control, code_end))}};
-}
-
 Look full_look(Recorded& recorded) { return recorded.look(); }
 
 void check_step(const Look& before, const Look& after, std::uint64_t gives, std::uint64_t takes) {
@@ -130,7 +124,7 @@ TEST_CASE("a stop at any instruction of an allocator call shows a freed block on
     const auto before = look(recorded);
     auto after = before;
     // No other code writes to the books.
-    const auto steps = step_to_after(recorded, thread, after, look, recorder_code(recorded));
+    const auto steps = step_to_after(recorded, thread, after, look, recorded.recorder_code());
     INFO(name << ": " << steps.instructions << " instructions");
     check_step(before.look, after.look, gives, takes);
     CHECK(steps.switches == (gives + takes == 0 ? 0 : 1));
@@ -175,7 +169,7 @@ TEST_CASE("a stop at any instruction while the table of blocks grows is before t
   } while (!will_grow(recorded, block));
   const auto table = shard_of(recorded, block).table;
   // No other code writes to the books.
-  const auto recorder = recorder_code(recorded);
+  const auto recorder = recorded.recorder_code();
   const auto before = digest(recorded);
   auto after = before;
   const auto steps = step_to_after(recorded, thread, after, digest, recorder);

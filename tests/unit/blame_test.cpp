@@ -6,7 +6,7 @@
 namespace memsnap {
 namespace {
 
-struct Fixture {
+struct BlameFixture {
   FakeStacks stacks;
   HideRules rules;
   Blame blame{stacks.table, stacks.source, rules};
@@ -20,13 +20,13 @@ struct Fixture {
 };
 
 TEST_CASE("The innermost frame that is not hidden is blamed", "[unit]") {
-  Fixture f;
+  BlameFixture f;
   CHECK(f.blame.call_site(f.stacks.traceback({f.main})) == 0U);
   CHECK(f.blame.call_site(f.stacks.traceback({f.strdup, f.main})) == 1U);
 }
 
 TEST_CASE("An inlined frame can be the call site", "[unit]") {
-  Fixture f;
+  BlameFixture f;
   const auto id = f.stacks.traceback({f.op_new, f.fill, f.main});
   const auto site = f.blame.find_call_site(id);
   REQUIRE(site);
@@ -38,7 +38,7 @@ TEST_CASE("An inlined frame can be the call site", "[unit]") {
 }
 
 TEST_CASE("Where every frame is hidden, the innermost outside the allocator is blamed", "[unit]") {
-  Fixture f;
+  BlameFixture f;
   const auto outside = f.stacks.traceback({f.op_new, f.strdup});
   CHECK(f.blame.call_site(outside) == 1U);
   CHECK(f.blame.find_call_site(outside)->judged.hidden);
@@ -46,14 +46,14 @@ TEST_CASE("Where every frame is hidden, the innermost outside the allocator is b
 }
 
 TEST_CASE("A traceback without frames has no call site", "[unit]") {
-  Fixture f;
+  BlameFixture f;
   const auto id = f.stacks.traceback({}, TracebackEnd::no_unwind_info, Address{1});
   CHECK_FALSE(f.blame.call_site(id));
   CHECK(f.blame.frames(id).empty());
 }
 
 TEST_CASE("Each frame is judged", "[unit]") {
-  Fixture f;
+  BlameFixture f;
   const auto frames = f.blame.judged_frames(f.stacks.traceback({f.op_new, f.fill}));
   REQUIRE(frames.size() == 4);
   CHECK(frames[0].hidden);
@@ -64,7 +64,7 @@ TEST_CASE("Each frame is judged", "[unit]") {
 }
 
 TEST_CASE("Blame follows the rules when they change", "[unit]") {
-  Fixture f;
+  BlameFixture f;
   const auto id = f.stacks.traceback({f.fill, f.main});
   CHECK(f.blame.call_site(id) == 1U);
   REQUIRE(f.rules.add("/src/fill.h"));

@@ -32,8 +32,8 @@ std::uint64_t value(const void* pointer) { return reinterpret_cast<std::uint64_t
 Address address_of(const void* pointer) { return {value(pointer)}; }
 
 // Where the dynamic loader says that the module with this code is.
-struct Loaded {
-  explicit Loaded(const void* code) {
+struct LoadedModule {
+  explicit LoadedModule(const void* code) {
     Dl_info info{};
     link_map* map = nullptr;
     REQUIRE(dladdr1(code, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0);
@@ -58,7 +58,7 @@ TEST_CASE("a process's modules are its executable and libraries, with their bias
   const auto* ours = reinterpret_cast<const void*>(&a_function_of_ours);
   const auto* theirs = dlsym(RTLD_DEFAULT, "qsort");
   for (const auto* code : {ours, theirs}) {
-    const Loaded expected(code);
+    const LoadedModule expected(code);
     const auto* module = find(modules, expected.path);
     REQUIRE(module != nullptr);
     CHECK(module->bias == expected.bias);
@@ -128,7 +128,7 @@ TEST_CASE("a mapped file that is no ELF file is no module", "[unit]") {
 
 TEST_CASE("a library that is mapped to be read as well is where its code is", "[unit]") {
   const auto* code = dlsym(RTLD_DEFAULT, "qsort");
-  const Loaded expected(code);
+  const LoadedModule expected(code);
   const auto file = open(expected.path.c_str(), O_RDONLY | O_CLOEXEC);
   REQUIRE(file >= 0);
   const auto size = std::filesystem::file_size(expected.path);
@@ -283,8 +283,8 @@ TEST_CASE("a program that was run anew is another instance", "[unit]") {
   REQUIRE(child > 0);
   // What it says back shows that it runs.
   char byte = 'x';
-  REQUIRE(write(in[1], &byte, 1) == 1);
-  REQUIRE(read(out[0], &byte, 1) == 1);
+  REQUIRE(::write(in[1], &byte, 1) == 1);
+  REQUIRE(::read(out[0], &byte, 1) == 1);
   const auto theirs = local_program_instance(child);
   CHECK(theirs.size() == 16);
   CHECK(theirs != local_program_instance(getpid()));

@@ -12,8 +12,8 @@ constexpr OsThreadId kMain{1};
 constexpr OsThreadId kWorker{2};
 
 // Two threads with stacks of 64 KiB each, a heap, and a mapping of the program's own.
-struct Fixture {
-  Fixture() {
+struct PlacesFixture {
+  PlacesFixture() {
     debugger.own_regions = {
         {{{0x10000}, {0x20000}}, true, true, false, "[heap]"},
         {{{0x30000}, {0x40000}}, true, true, false, ""},
@@ -41,7 +41,7 @@ struct Fixture {
 };
 
 TEST_CASE("an address on a stack is that thread's, from the red zone on", "[unit]") {
-  Fixture fixture;
+  PlacesFixture fixture;
   CHECK(fixture.text(0x88000) == "stack of thread 1 (program)");
   CHECK(fixture.text(0x87f80) == "stack of thread 1 (program)");
   CHECK(fixture.text(0x87f7f) == "unused stack of thread 1 (program)");
@@ -50,14 +50,14 @@ TEST_CASE("an address on a stack is that thread's, from the red zone on", "[unit
 }
 
 TEST_CASE("a thread's own data is told from its stack", "[unit]") {
-  Fixture fixture;
+  PlacesFixture fixture;
   CHECK(fixture.text(0x5f700) == "thread-local data of thread 2 (worker)");
   CHECK(fixture.text(0x5f6f8) == "thread-local data of thread 2 (worker)");
   CHECK(fixture.text(0x5dff0) == "stack of thread 2 (worker)");
 }
 
 TEST_CASE("a thread's own data is found where the debugger does not know it", "[unit]") {
-  Fixture fixture;
+  PlacesFixture fixture;
   fixture.debugger.thread_pointers.clear();
   auto& memory = fixture.debugger.bytes;
   memory.map(0x30000, 0x10000);
@@ -71,7 +71,7 @@ TEST_CASE("a thread's own data is found where the debugger does not know it", "[
 }
 
 TEST_CASE("memory that is nobody's is told by what it is", "[unit]") {
-  Fixture fixture;
+  PlacesFixture fixture;
   CHECK(fixture.text(0x10010) == "heap, and no live block");
   CHECK(fixture.text(0x30000) == "mapped memory, and no block");
   CHECK(fixture.text(0x70010) == "mapped memory of shared, and no block");

@@ -16,7 +16,7 @@ using test::FakeThread;
 constexpr std::uint64_t kLoader = 0x50000000;
 constexpr std::uint64_t kProgram = 0x60000000;
 constexpr std::uint64_t kEntry = 0x1100;  // the first function of a module is before it
-constexpr std::uint64_t kSize = 0x100;
+constexpr std::uint64_t kTextSize = 0x100;
 
 // A process with a module that begins by itself, and one that it loads.
 struct Process {
@@ -36,7 +36,7 @@ struct Process {
     }
     CfiBuilder cfi(kCfi);
     cfi.cie();
-    cfi.fde(ElfBuilder::kText, kSize, {});
+    cfi.fde(ElfBuilder::kText, kTextSize, {});
     cfi.terminate();
     builder.section(".eh_frame", SHT_PROGBITS, SHF_ALLOC, kCfi, cfi.bytes);
     const auto id = names.intern({folder.write(name, builder.build()), {}, {}});

@@ -189,13 +189,14 @@ TEST_CASE("Rows behind the table's end are none", "[unit][recorder_reader]") {
 }
 
 TEST_CASE("What lies 4 GiB above the first row is cut off", "[unit][recorder_reader]") {
-  constexpr std::uint64_t kFar = std::uint64_t{5} << 30;
-  const UnwindTable table({{0x1000, CfaRule::rsp_offset, 8, kSame}, {kFar, CfaRule::rsp_offset, 16, kSame}}, kFar + 9);
+  constexpr std::uint64_t kAbove4GiB = std::uint64_t{5} << 30;
+  const UnwindTable table({{0x1000, CfaRule::rsp_offset, 8, kSame}, {kAbove4GiB, CfaRule::rsp_offset, 16, kSame}},
+                          kAbove4GiB + 9);
   const auto image = make_row_image(table);
   check_shape(image);
   CHECK(image.rows.size() == 2);
   CHECK(look_up(image, 0xfffff000) == layout::pack_row(RowRule::rsp_offset, 1, layout::kRbpUnchanged));
-  CHECK(look_up(image, kFar) == kUncovered);
+  CHECK(look_up(image, kAbove4GiB) == kUncovered);
 }
 
 TEST_CASE("The image of any table says what the table says", "[unit][recorder_reader]") {

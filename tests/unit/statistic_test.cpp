@@ -9,7 +9,7 @@
 namespace memsnap {
 namespace {
 
-struct Fixture {
+struct StatisticFixture {
   FakeStacks stacks;
   HideRules rules;
   Blame blame{stacks.table, stacks.source, rules};
@@ -81,7 +81,7 @@ std::vector<std::string> names(const std::vector<Row>& rows) {
 using Names = std::vector<std::string>;
 
 TEST_CASE("Nothing live is no rows", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto ranking = statistics({}, f.by(Key::lineno), f.blame);
   REQUIRE(ranking);
   CHECK(ranking->rows.empty());
@@ -89,7 +89,7 @@ TEST_CASE("Nothing live is no rows", "[unit]") {
 }
 
 TEST_CASE("Blocks are grouped by what the key says", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto snapshot = snapshot_of({live(f.stacks.traceback({f.make, f.main}), 100, 1),
                                      live(f.stacks.traceback({f.header, f.make_too, f.main}), 50, 2),
                                      live(f.stacks.traceback({f.main, f.start}), 20, 3)});
@@ -105,7 +105,7 @@ TEST_CASE("Blocks are grouped by what the key says", "[unit]") {
 }
 
 TEST_CASE("Blocks are grouped by domain and by thread's name", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto a = f.stacks.traceback({f.make});
   const auto b = f.stacks.traceback({f.main});
   const auto snapshot = snapshot_of({live(a, 10, 1, DomainId{0}, ThreadId{1}), live(b, 12, 1, DomainId{0}, ThreadId{1}),
@@ -118,7 +118,7 @@ TEST_CASE("Blocks are grouped by domain and by thread's name", "[unit]") {
 }
 
 TEST_CASE("Where all frames are hidden, a row is module and function", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto strdup = f.stacks.place(module_frame("/lib/libc.so.6", "strdup"));
   const auto nameless = f.stacks.place(module_frame("/lib/libc.so.6", "", 0x271ca));
   const auto nowhere = f.stacks.place(module_frame("", "", 0x7f01));
@@ -134,7 +134,7 @@ TEST_CASE("Where all frames are hidden, a row is module and function", "[unit]")
 }
 
 TEST_CASE("Modules of one base name are groups of their own", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   auto one = source_frame("/src/x.c", 1);
   one.module = "/one/plugin.so";
   auto two = source_frame("/src/x.c", 1);
@@ -146,7 +146,7 @@ TEST_CASE("Modules of one base name are groups of their own", "[unit]") {
 }
 
 TEST_CASE("Statistics are ordered by size, count and name, largest first", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto at = [&](const char* file, std::uint32_t line) {
     return f.stacks.traceback({f.stacks.place(source_frame(file, line))});
   };
@@ -158,7 +158,7 @@ TEST_CASE("Statistics are ordered by size, count and name, largest first", "[uni
 }
 
 TEST_CASE("Differences are ordered by their size, whatever its sign", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto at = [&](std::uint32_t line) { return f.stacks.traceback({f.stacks.place(source_frame("/a.c", line))}); };
   const auto same = at(1);
   const auto grown = at(2);
@@ -187,7 +187,7 @@ TEST_CASE("Differences are ordered by their size, whatever its sign", "[unit]") 
 
 TEST_CASE("Tracebacks that tie are ordered by their frames, not by arrival", "[unit]") {
   for (const bool reversed : {false, true}) {
-    Fixture f;
+    StatisticFixture f;
     const auto first = f.stacks.traceback({f.main, reversed ? f.recurse : f.make});
     const auto second = f.stacks.traceback({f.main, reversed ? f.make : f.recurse});
     const auto snapshot = snapshot_of({live(first, 1, 1), live(second, 1, 1)});
@@ -199,7 +199,7 @@ TEST_CASE("Tracebacks that tie are ordered by their frames, not by arrival", "[u
 }
 
 TEST_CASE("The largest traceback of a group is the one with most bytes, or with the largest change", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto big = f.stacks.traceback({f.make, f.main});
   const auto changed = f.stacks.traceback({f.make, f.recurse});
   const auto older = snapshot_of({live(big, 1000, 1), live(changed, 50, 1)});
@@ -209,7 +209,7 @@ TEST_CASE("The largest traceback of a group is the one with most bytes, or with 
 }
 
 TEST_CASE("Cumulative charges every frame once for a traceback", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto snapshot =
       snapshot_of({live(f.stacks.traceback({f.header, f.recurse, f.recurse, f.recurse, f.main, f.start}), 10, 1),
                    live(f.stacks.traceback({f.make, f.main, f.start}), 7, 1), live(f.stacks.traceback({}), 1, 1)});
@@ -227,7 +227,7 @@ TEST_CASE("Cumulative charges every frame once for a traceback", "[unit]") {
 }
 
 TEST_CASE("Filters choose blocks by their call site, or by any frame", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto snapshot =
       snapshot_of({live(f.stacks.traceback({f.make, f.main}), 100, 1),
                    live(f.stacks.traceback({f.header, f.make_too, f.recurse}), 50, 1),
@@ -250,7 +250,7 @@ TEST_CASE("Filters choose blocks by their call site, or by any frame", "[unit]")
 }
 
 TEST_CASE("What a key cannot do is refused with a reason", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   for (const auto key : {Key::traceback, Key::domain, Key::thread, Key::type}) {
     const auto refused = statistics({}, f.by(key, true), f.blame);
     REQUIRE_FALSE(refused);
@@ -260,7 +260,7 @@ TEST_CASE("What a key cannot do is refused with a reason", "[unit]") {
 }
 
 TEST_CASE("Blocks of one traceback can be of several types", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto mixed = f.stacks.traceback({f.make});
   const auto plain = f.stacks.traceback({f.main});
   auto grouping = f.by(Key::type);
@@ -296,7 +296,7 @@ TEST_CASE("Blocks of one traceback can be of several types", "[unit]") {
 }
 
 TEST_CASE("Where nobody knows types, they are unknown", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   const auto rows = f.stats(snapshot_of({live(f.stacks.traceback({f.make}), 130, 3)}), Key::type);
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].group.label == "<unknown>");
@@ -304,7 +304,7 @@ TEST_CASE("Where nobody knows types, they are unknown", "[unit]") {
 }
 
 TEST_CASE("Ranking can be interrupted", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   auto grouping = f.by(Key::lineno);
   grouping.progress = [](double share) { return share < 0; };
   const auto ranking = statistics(snapshot_of({live(f.stacks.traceback({f.make}), 1, 1)}), grouping, f.blame);
@@ -319,7 +319,7 @@ TEST_CASE("Ranking can be interrupted", "[unit]") {
 }
 
 TEST_CASE("Sizes near the limits do not overflow", "[unit]") {
-  Fixture f;
+  StatisticFixture f;
   constexpr auto kHuge = std::uint64_t{1} << 63;
   const auto id = f.stacks.traceback({f.make});
   const auto older = snapshot_of({live(id, kHuge, 1)});
@@ -337,7 +337,7 @@ TEST_CASE("Keys are the words of the command language", "[unit]") {
 }
 
 TEST_CASE("a row's blocks are those that make its numbers, whatever the key", "[unit]") {
-  Fixture fixture;
+  StatisticFixture fixture;
   auto& stacks = fixture.stacks;
   const auto snapshot = snapshot_of({
       live(stacks.traceback({fixture.make, fixture.recurse, fixture.recurse, fixture.main}), 100, 2),

@@ -8,7 +8,7 @@
 namespace memsnap {
 namespace {
 
-struct Fixture {
+struct TableFixture {
   FakeStacks stacks;
   HideRules rules;
   Blame blame{stacks.table, stacks.source, rules};
@@ -79,7 +79,7 @@ Group module_group(std::string label, std::string module) {
 using Names = std::vector<std::string>;
 
 TEST_CASE("A ranking is written as tracemalloc's statistics", "[unit]") {
-  Fixture f;
+  TableFixture f;
   CHECK(f.text(f.stats(f.after, {})) ==
         "after, by lineno\n"
         "#1 waste_memory.cpp:8: size=2392 KiB, count=29990, average=82 B\n"
@@ -88,7 +88,7 @@ TEST_CASE("A ranking is written as tracemalloc's statistics", "[unit]") {
 }
 
 TEST_CASE("A difference leaves out what did not change, but not from its total", "[unit]") {
-  Fixture f;
+  TableFixture f;
   CHECK(f.text(f.diff(f.before, f.after, {})) ==
         "before -> after, by lineno\n"
         "#1 waste_memory.cpp:8: size=2392 KiB (+2392 KiB), count=29990 (+29990), average=82 B\n"
@@ -96,7 +96,7 @@ TEST_CASE("A difference leaves out what did not change, but not from its total",
 }
 
 TEST_CASE("What is gone has no average", "[unit]") {
-  Fixture f;
+  TableFixture f;
   CHECK(f.text(f.diff(f.after, f.before, {})) ==
         "after -> before, by lineno\n"
         "#1 waste_memory.cpp:8: size=0 B (-2392 KiB), count=0 (-29990)\n"
@@ -104,8 +104,8 @@ TEST_CASE("What is gone has no average", "[unit]") {
 }
 
 TEST_CASE("A table of nothing has its header and its total", "[unit]") {
-  Fixture f;
-  CHECK(f.text(f.stats(Fixture::named("now", {}), by(Key::module))) ==
+  TableFixture f;
+  CHECK(f.text(f.stats(TableFixture::named("now", {}), by(Key::module))) ==
         "now, by module\n"
         "Total: size=0 B, count=0\n");
   CHECK(f.text(f.diff(f.after, f.after, {})) ==
@@ -114,7 +114,7 @@ TEST_CASE("A table of nothing has its header and its total", "[unit]") {
 }
 
 TEST_CASE("The header says what is cumulative and what is not known", "[unit]") {
-  Fixture f;
+  TableFixture f;
   f.after.since_start_only = true;
   const auto text = f.text(f.stats(f.after, by(Key::filename, true)));
   CHECK(text ==
@@ -126,12 +126,12 @@ TEST_CASE("The header says what is cumulative and what is not known", "[unit]") 
 }
 
 TEST_CASE("A limit cuts the rows and says how many", "[unit]") {
-  Fixture f;
+  TableFixture f;
   std::vector<LiveCount> counts;
   for (std::uint32_t line = 1; line <= 12; ++line) {
-    counts.push_back(Fixture::live(f.stacks.traceback({f.stacks.place(source_frame("/a.c", line))}), line, 1));
+    counts.push_back(TableFixture::live(f.stacks.traceback({f.stacks.place(source_frame("/a.c", line))}), line, 1));
   }
-  const auto table = f.stats(Fixture::named("s", counts), {});
+  const auto table = f.stats(TableFixture::named("s", counts), {});
   CHECK(f.text(table).find("#10 a.c:3: size=3 B, count=1, average=3 B\n... and 2 more rows\nTotal: ") !=
         std::string::npos);
   CHECK(f.text(table, {.limit = 11}).find("... and 1 more row\n") != std::string::npos);
@@ -142,7 +142,7 @@ TEST_CASE("A limit cuts the rows and says how many", "[unit]") {
 }
 
 TEST_CASE("By traceback, each row has its frames below", "[unit]") {
-  Fixture f;
+  TableFixture f;
   CHECK(f.text(f.diff(f.before, f.after, by(Key::traceback))) ==
         "before -> after, by traceback\n"
         "#1 waste_memory.cpp:8: size=2392 KiB (+2392 KiB), count=29990 (+29990), average=82 B\n"
@@ -179,7 +179,7 @@ TEST_CASE("A module is shown by the shortest suffix that is its own", "[unit]") 
 }
 
 TEST_CASE("JSON has the fields in their order, null where they do not apply", "[unit]") {
-  Fixture f;
+  TableFixture f;
   CHECK(table_json(f.stats(f.before, {}), {}, f.blame) ==
         R"({"snapshot":"before","key":"lineno","cumulative":false,"rows":[{"rank":1,"name":"main.cpp:20",)"
         R"("file":"/src/main.cpp","line":20,"function":null,"module":null,"size":645120,"count":10101,)"
@@ -194,7 +194,7 @@ TEST_CASE("JSON has the fields in their order, null where they do not apply", "[
 }
 
 TEST_CASE("JSON of a traceback has all its frames, hidden or not", "[unit]") {
-  Fixture f;
+  TableFixture f;
   const auto row = f.json(f.stats(f.before, by(Key::traceback))).at("rows").at(0);
   CHECK(row.at("module") == "/app/program");
   CHECK(row.at("traceback").dump() ==
@@ -204,17 +204,17 @@ TEST_CASE("JSON of a traceback has all its frames, hidden or not", "[unit]") {
 }
 
 TEST_CASE("JSON of a table without rows has an empty list", "[unit]") {
-  Fixture f;
-  CHECK(table_json(f.stats(Fixture::named("now", {}), {}), {}, f.blame) ==
+  TableFixture f;
+  CHECK(table_json(f.stats(TableFixture::named("now", {}), {}), {}, f.blame) ==
         R"({"snapshot":"now","key":"lineno","cumulative":false,"rows":[],"total":{"size":0,"count":0},)"
         R"("rows_total":0})"
         "\n");
 }
 
 TEST_CASE("Bytes that are no UTF-8 are replaced in JSON", "[unit]") {
-  Fixture f;
+  TableFixture f;
   const auto id = f.stacks.traceback({f.stacks.place(source_frame("/src/\xff.c", 1))});
-  const auto json = f.json(f.stats(Fixture::named("s\xc3", {Fixture::live(id, 1, 1)}), {}));
+  const auto json = f.json(f.stats(TableFixture::named("s\xc3", {TableFixture::live(id, 1, 1)}), {}));
   CHECK(json.at("rows").at(0).at("file") == "/src/\xef\xbf\xbd.c");
   CHECK(json.at("snapshot") == "s\xef\xbf\xbd");
 }

@@ -63,7 +63,7 @@ TEST_CASE("A traceback stays where it is while others come", "[unit]") {
   CHECK(table.size() == 10001);
 }
 
-struct Fixture {
+struct TracebackFixture {
   FakeStacks stacks;
   HideRules rules;
   Blame blame{stacks.table, stacks.source, rules};
@@ -77,7 +77,7 @@ struct Fixture {
 };
 
 TEST_CASE("A frame with a line shows its source, stripped", "[unit]") {
-  Fixture f;
+  TracebackFixture f;
   const auto id = f.stacks.traceback({f.constructor});
   CHECK(traceback_text(id, false, f.blame, sources) ==
         "  File \"/src/waste_memory.cpp\", line 8, in MyObject::MyObject()\n"
@@ -85,7 +85,7 @@ TEST_CASE("A frame with a line shows its source, stripped", "[unit]") {
 }
 
 TEST_CASE("A source line that is blank or cannot be read is left out", "[unit]") {
-  Fixture f;
+  TracebackFixture f;
   const auto blank = f.stacks.traceback({f.main});
   CHECK(traceback_text(blank, false, f.blame, sources) == "  File \"/src/waste_memory.cpp\", line 20, in main\n");
   const auto unreadable = f.stacks.traceback({f.stacks.place(source_frame("/gone.c", 1, "f"))});
@@ -94,7 +94,7 @@ TEST_CASE("A source line that is blank or cannot be read is left out", "[unit]")
 }
 
 TEST_CASE("Runs of hidden frames are folded", "[unit]") {
-  Fixture f;
+  TracebackFixture f;
   const auto id = f.stacks.traceback({f.vector, f.main, f.start});
   CHECK(traceback_text(id, false, f.blame, sources) ==
         "  ... 2 library frames\n"
@@ -103,7 +103,7 @@ TEST_CASE("Runs of hidden frames are folded", "[unit]") {
 }
 
 TEST_CASE("All frames are shown on demand, whatever they know of themselves", "[unit]") {
-  Fixture f;
+  TracebackFixture f;
   const Pc nowhere{ModuleId::none, 0x7f0012345678};
   const auto id = f.stacks.traceback({f.main, f.start, f.nameless, nowhere});
   CHECK(traceback_text(id, true, f.blame, sources) ==
@@ -114,7 +114,7 @@ TEST_CASE("All frames are shown on demand, whatever they know of themselves", "[
 }
 
 TEST_CASE("The blamed frame is never folded, though it is hidden", "[unit]") {
-  Fixture f;
+  TracebackFixture f;
   const auto id = f.stacks.traceback({f.nameless, f.start});
   CHECK(traceback_text(id, false, f.blame, sources) ==
         "  Module \"libc.so.6\", in 0x271ca\n"
@@ -122,7 +122,7 @@ TEST_CASE("The blamed frame is never folded, though it is hidden", "[unit]") {
 }
 
 TEST_CASE("A traceback that was cut says so in its last line", "[unit]") {
-  Fixture f;
+  TracebackFixture f;
   const auto limited = f.stacks.traceback({f.vector, f.main}, TracebackEnd::frame_limit);
   CHECK(traceback_text(limited, false, f.blame, sources) ==
         "  ... 2 library frames\n"
