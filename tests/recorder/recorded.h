@@ -30,6 +30,14 @@ struct Look {
   bool operator==(const Look&) const = default;
 };
 
+/// Of the instructions that a test steps to, it looks at one in so many.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// What the sanitizers watch is how our side looks, which is the same at each; it takes them eight times as long.
+inline constexpr std::size_t kLookEach = 17;
+#else
+inline constexpr std::size_t kLookEach = 1;
+#endif
+
 /// A program and the recorder in it.
 class Recorded {
  public:

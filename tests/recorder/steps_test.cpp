@@ -48,7 +48,8 @@ Steps step_to_after(Recorded& recorded, OsThreadId thread, State& now, Look look
     REQUIRE(recorded.debugger.single_step(thread));
     ++steps.instructions;
     pc = recorded.pc(thread);
-    if (!was_there && !where.contains({pc})) {
+    const bool is_looked_at = (was_there || where.contains({pc})) && steps.instructions % kLookEach == 0;
+    if (!is_looked_at && pc != end) {
       continue;
     }
     if (auto next = look(recorded); next != now) {
