@@ -34,8 +34,11 @@ Result<Address> LldbDebugger::evaluate(const std::string& expression) {
   options.SetFetchDynamicValue(lldb::eNoDynamicValues);
   auto value = frame.IsValid() ? frame.EvaluateExpression(expression.c_str(), options)
                                : target().EvaluateExpression(expression.c_str(), options);
+  // A container as it is shown, by its elements, has no address; to ask anything of it may run formatters, too.
+  value.SetPreferSyntheticValue(false);
   if (value.IsValid() && value.GetType().GetCanonicalType().IsReferenceType()) {
     value = value.Dereference();
+    value.SetPreferSyntheticValue(false);
   }
   const auto error = value.GetError();
   if (!value.IsValid() || error.Fail()) {

@@ -119,6 +119,34 @@ TEST_CASE("blocks are listed with their types, and with what is in them", "[engi
   CHECK(said.exit_code() == 0);
 }
 
+TEST_CASE("an object that a debugger shows in its own way is still where it is", "[engines]") {
+  Script script("types");
+  script.memsnap("start");
+  script.break_at("finished");
+  script.run();
+  script.add("up");
+  const std::vector<std::string> names = {"numbers", "text", "list", "map", "hashed", "unique", "shared", "several"};
+  std::vector<Step> places;
+  for (const auto& name : names) {
+    places.push_back(script.memsnap("block " + name));
+  }
+  const Step inside = script.memsnap("block named->name");
+  const Step buffer = script.memsnap("block numbers._M_impl._M_start");
+  const Step holders = script.memsnap("refs named->name");
+  script.cont();
+  const Transcript said = script.play();
+
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    INFO(names[i]);
+    CHECK(said.text(places[i]) == fmt::format("0x...: stack of thread 1 (types), frame main, '{}'\n", names[i]));
+  }
+  CHECK(said.text(inside).find("size: 48 B\noffset: 8\n") != std::string::npos);
+  CHECK(said.text(buffer).find("size: 40 B\noffset: 0\n") != std::string::npos);
+  CHECK(said.text(holders).starts_with(
+      fmt::format("0x...: a block of 48 B, types.cpp:{}\n", line_of("types.cpp", "named"))));
+  CHECK(said.exit_code() == 0);
+}
+
 TEST_CASE("a snapshot has the types of its tracebacks") {
   Script script("waste_memory");
   script.memsnap("start");
