@@ -1,8 +1,10 @@
 // The part of the port that asks LLDB what the user's variables are.
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 
+#include "core/trace/identifier.h"
 #include "lldb/lldb_debugger.h"
 
 namespace memsnap {
@@ -23,22 +25,58 @@ std::string reason(const std::string& words) {
   return words.substr(begin, words.find('\n', begin) - begin);
 }
 
-}  // namespace
+// A container as it is shown, by its elements, has no address, and to ask anything of it runs its formatter.
+lldb::SBValue as_it_is(lldb::SBValue value) {
+  value.SetPreferSyntheticValue(false);
+  return value;
+}
 
-Result<Address> LldbDebugger::evaluate(const std::string& expression) {
-  auto frame = process().GetSelectedThread().GetSelectedFrame();
+// A variable, its members, and elements of arrays and behind pointers are read from debug information alone. LLDB's
+// compiler, which the rest is for, has been seen to know no members of a class that has them. Elements of a container
+// are no such: they are what a formatter says, which is wrong where LLDB has no Python for it.
+lldb::SBValue find_variable(lldb::SBFrame frame, const std::string& expression) {
+  const auto is_part = [](char c) {
+    return is_identifier(c) || c == '.' || c == '-' || c == '>' || c == '[' || c == ']';
+  };
+  const auto path = expression.substr(std::min(expression.find_first_not_of("&*"), expression.size()));
+  if (!std::ranges::all_of(path, is_part)) {
+    return {};
+  }
+  const auto find = [&](const std::string& words) {
+    return as_it_is(frame.GetValueForVariablePath(words.c_str(), lldb::eNoDynamicValues));
+  };
+  constexpr auto kHasElements = lldb::eTypeIsArray | lldb::eTypeIsPointer;
+  for (auto at = path.find('['); at != std::string::npos; at = path.find('[', at + 1)) {
+    auto base = find(path.substr(0, at));
+    if (!base.IsValid() || (base.GetType().GetCanonicalType().GetTypeFlags() & kHasElements) == 0) {
+      return {};
+    }
+  }
+  return find(expression);
+}
+
+lldb::SBValue find_value(lldb::SBFrame frame, lldb::SBTarget target, const std::string& expression) {
+  if (frame.IsValid()) {
+    auto found = find_variable(frame, expression);
+    if (found.IsValid() && found.GetError().Success()) {
+      return found;
+    }
+  }
   lldb::SBExpressionOptions options;
   options.SetIgnoreBreakpoints(true);
   options.SetUnwindOnError(true);
   options.SetTimeoutInMicroSeconds(kTimeout);
   options.SetFetchDynamicValue(lldb::eNoDynamicValues);
-  auto value = frame.IsValid() ? frame.EvaluateExpression(expression.c_str(), options)
-                               : target().EvaluateExpression(expression.c_str(), options);
-  // A container as it is shown, by its elements, has no address; to ask anything of it may run formatters, too.
-  value.SetPreferSyntheticValue(false);
+  return as_it_is(frame.IsValid() ? frame.EvaluateExpression(expression.c_str(), options)
+                                  : target.EvaluateExpression(expression.c_str(), options));
+}
+
+}  // namespace
+
+Result<Address> LldbDebugger::evaluate(const std::string& expression) {
+  auto value = find_value(process().GetSelectedThread().GetSelectedFrame(), target(), expression);
   if (value.IsValid() && value.GetType().GetCanonicalType().IsReferenceType()) {
-    value = value.Dereference();
-    value.SetPreferSyntheticValue(false);
+    value = as_it_is(value.Dereference());
   }
   const auto error = value.GetError();
   if (!value.IsValid() || error.Fail()) {
@@ -54,6 +92,13 @@ Result<Address> LldbDebugger::evaluate(const std::string& expression) {
                             : value.GetValueAsUnsigned(failed);
     return failed.Fail() ? Result<Address>(fail(Code::debugger, "'" + expression + "' cannot be read"))
                          : Result<Address>(Address{number});
+  }
+  // A type that it does not know to be one of these could be a pointer as well.
+  constexpr auto kObject = lldb::eTypeIsClass | lldb::eTypeIsStructUnion | lldb::eTypeIsArray |
+                           lldb::eTypeIsFuncPrototype | lldb::eTypeIsFloat | lldb::eTypeIsComplex |
+                           lldb::eTypeIsVector | lldb::eTypeIsMember;
+  if ((flags & kObject) == 0) {
+    return fail(Code::debugger, "'" + expression + "' has no type that is known");
   }
   const auto address = value.GetLoadAddress();
   return address == LLDB_INVALID_ADDRESS ? Result<Address>(fail(Code::debugger, "'" + expression + "' has no address"))

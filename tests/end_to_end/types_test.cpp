@@ -132,6 +132,9 @@ TEST_CASE("an object that a debugger shows in its own way is still where it is",
   }
   const Step inside = script.memsnap("block named->name");
   const Step buffer = script.memsnap("block numbers._M_impl._M_start");
+  const Step element = script.memsnap("block &numbers._M_impl._M_start[3]");
+  const Step of_array = script.memsnap("block several[1]");
+  const Step behind = script.memsnap("block *several[2]");
   const Step holders = script.memsnap("refs named->name");
   script.cont();
   const Transcript said = script.play();
@@ -142,6 +145,9 @@ TEST_CASE("an object that a debugger shows in its own way is still where it is",
   }
   CHECK(said.text(inside).find("size: 48 B\noffset: 8\n") != std::string::npos);
   CHECK(said.text(buffer).find("size: 40 B\noffset: 0\n") != std::string::npos);
+  CHECK(said.text(element).find("size: 40 B\noffset: 12\n") != std::string::npos);
+  CHECK(said.text(of_array).find("type: app::Square\n") != std::string::npos);
+  CHECK(said.text(behind).find("type: app::Circle\n") != std::string::npos);
   CHECK(said.text(holders).starts_with(
       fmt::format("0x...: a block of 48 B, types.cpp:{}\n", line_of("types.cpp", "named"))));
   CHECK(said.exit_code() == 0);
