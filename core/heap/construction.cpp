@@ -250,7 +250,7 @@ class Walk {
     const auto* type = types_.find(name, allocation_);
     return type == nullptr ||
            std::ranges::any_of(types_.classes_of_size(type->size, allocation_), [type](const Type* other) {
-             return std::ranges::any_of(other->members, [type](const Member& member) {
+             return !other->is_storage && std::ranges::any_of(other->members, [type](const Member& member) {
                return member.type->kind == Type::Kind::record && member.type->size == type->size &&
                       member.type->name == type->name;
              });

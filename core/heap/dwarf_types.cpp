@@ -172,7 +172,9 @@ void DwarfTypes::fill(Type& type, Dwarf_Die die, int depth) {
     case DW_TAG_structure_type:
     case DW_TAG_interface_type:
       type.kind = Type::Kind::record;
-      add_members(type, die, depth);
+      if (!make_storage(type, die, depth)) {
+        add_members(type, die, depth);
+      }
       break;
     case DW_TAG_union_type:
       type.kind = Type::Kind::alternates;
@@ -181,6 +183,22 @@ void DwarfTypes::fill(Type& type, Dwarf_Die die, int depth) {
     default:
       break;
   }
+}
+
+// Nodes of containers, and what make_shared makes, have the bytes for an object in one of these.
+bool DwarfTypes::make_storage(Type& type, Dwarf_Die die, int depth) {
+  if (!type.name.starts_with("__aligned_membuf<") && !type.name.starts_with("__aligned_buffer<")) {
+    return false;
+  }
+  for_each_child(die, [&](Dwarf_Die child) {
+    if (dwarf_tag(&child) == DW_TAG_template_type_parameter && type.members.empty()) {
+      if (const auto held = type_of(child)) {
+        type.members.push_back({{}, 0, &read(*held, depth + 1), false, 0, 0});
+      }
+    }
+  });
+  type.is_storage = !type.members.empty();
+  return type.is_storage;
 }
 
 void DwarfTypes::add_members(Type& type, Dwarf_Die die, int depth) {

@@ -18,6 +18,7 @@ class DwarfTypes {
  private:
   const Type& read(Dwarf_Die type, int depth);
   void fill(Type& type, Dwarf_Die die, int depth);
+  bool make_storage(Type& type, Dwarf_Die die, int depth);
   void add_members(Type& type, Dwarf_Die die, int depth);
   void add_member(Type& type, Dwarf_Die die, int depth);
   void make_array(Type& type, Dwarf_Die die, int depth);

@@ -185,7 +185,27 @@ class Printer {
     return words(bytes);
   }
 
+  // What a container's node is there for, with its offset; not its links to others.
+  static std::optional<Member> held(const Type& type, int depth) {
+    for (const auto& member : type.members) {
+      if (member.type == nullptr || depth > kDeepestClass) {
+        continue;
+      }
+      if (member.type->is_storage) {
+        return Member{{}, member.offset, member.type->members.front().type, false, 0, 0};
+      }
+      if (auto found = member.is_base ? held(*member.type, depth + 1) : std::nullopt) {
+        found->offset += member.offset;
+        return found;
+      }
+    }
+    return std::nullopt;
+  }
+
   std::string record(const Type& type, Bytes bytes, int depth) {
+    if (const auto object = held(type, 0); object && object->offset < bytes.size() && depth <= kDeepestClass) {
+      return value(*object->type, bytes.subspan(object->offset), depth + 1);
+    }
     std::string text = "{";
     bool is_first = true;
     static_cast<void>(members(type, bytes, depth, text, is_first));

@@ -47,6 +47,7 @@ struct Type {
   const Type* element = nullptr;        ///< of an array
   std::uint64_t count = 0;              ///< elements of an array; 0 where that is not known
   std::vector<Enumerator> enumerators;  ///< of an enumeration
+  bool is_storage = false;              ///< bytes that libstdc++ keeps for an object, which is the one member, unnamed
 
   bool is_class() const { return kind == Kind::record || kind == Kind::alternates; }
 };

@@ -97,6 +97,11 @@ TEST_CASE("blocks are listed with their types, and with what is in them", "[engi
            "0x...: size=34 B, type=char[34], \"a text too long to be kept inside\"\n",
            "0x...: size=40 B, type=int[10], {0, 0, 0, 0, 0, 0, 0, 0, ...}\n",
            "0x...: size=64 B, type=app::Named (make_shared), {id = 8, name = \"eight\", next = 0x...}\n",
+           "0x...: size=24 B, type=std::_List_node<int>, 1\n",
+           "0x...: size=72 B, type=std::_Rb_tree_node<std::pair<int const, std::string>>, {first = 1, second = "
+           "\"one\"}\n",
+           "0x...: size=16 B, type=std::__detail::_Hash_node<std::pair<int const, int>, false>, {first = 1, second = "
+           "2}\n",
            "0x...: size=100 B, type=unknown, ",
        }) {
     INFO(line);

@@ -8,6 +8,7 @@
 #include "core/elf/elf_file.h"
 #include "core/heap/allocation_type.h"
 #include "core/heap/type_catalog.h"
+#include "core/heap/type_name.h"
 #include "tests/catch.h"
 
 namespace memsnap {
@@ -78,6 +79,17 @@ TEST_CASE("A class is read from debug information by its name", "[unit][types]")
     const auto* node = program.types.find("std::_List_node<int>", program.module);
     REQUIRE(node != nullptr);
     CHECK(node->size == 24);
+    CHECK(member_path(*node, 8) == "_M_prev");
+    CHECK(member_path(*node, 16) == "_M_storage");
+    // Bytes that are kept for an object are that object.
+    const auto* map_node = program.types.find(
+        canonical_type_name(
+            "std::_Rb_tree_node<std::pair<int const, std::__cxx11::basic_string<char, std::char_traits<char>, "
+            "std::allocator<char>>>>"),
+        program.module);
+    REQUIRE(map_node != nullptr);
+    CHECK(member_path(*map_node, 32) == "_M_storage.first");
+    CHECK(member_path(*map_node, 40) == "_M_storage.second._M_dataplus._M_p");
     CHECK(program.types.find("app::Named", program.module) == named);
     CHECK(program.types.find("Named", program.module) == nullptr);
     CHECK(program.types.find("app::Nothing", program.module) == nullptr);
