@@ -25,8 +25,8 @@ Result<std::pair<SnapshotPtr, SnapshotPtr>> two_snapshots(Session& session, cons
 /// no table yet; Code::usage where it is no number.
 Result<std::size_t> parse_rank(Session& session, const std::string& word);
 
-/// The snapshot that `--since` names, which blocks are to be born after; null where `word` is empty. Code::unsupported in
-/// a core file, whose blocks were counted by another session's snapshots.
+/// The snapshot that `--since` names, which blocks are to be born after; null where `word` is empty. Code::unsupported
+/// in a core file, whose blocks were counted by another session's snapshots.
 Result<SnapshotPtr> find_since(Session& session, const std::string& word);
 
 /// Prints a table and keeps it as the last one.
