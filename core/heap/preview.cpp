@@ -336,10 +336,18 @@ class Printer {
   std::size_t written_ = 0;  // characters before what is being printed
 };
 
+// Where programs lie by default while they are debugged, the bytes of a pointer are characters.
+bool begins_with_pointer(Bytes bytes, MemoryReader& memory) {
+  const auto pointer = load<std::uint64_t>(bytes, 0);
+  std::byte byte{};
+  return pointer && memory.read(Address{*pointer}, std::span(&byte, 1)) == 1;
+}
+
 // Text, where it looks like one, else words.
-std::string untyped(Bytes bytes, bool is_whole) {
+std::string untyped(Bytes bytes, bool is_whole, MemoryReader& memory) {
   const auto text = text_in(bytes, false);
-  if (text && text->size() >= kFewestCharacters) {
+  if (text && text->size() >= kFewestCharacters &&
+      (text->size() >= sizeof(std::uint64_t) || !begins_with_pointer(bytes, memory))) {
     return quoted(*text, false);
   }
   if (!is_whole && bytes.size() >= kMostBytes && std::ranges::all_of(characters(bytes), is_text)) {
@@ -362,7 +370,7 @@ std::string preview(const Shape& shape, Address address, std::uint64_t size, Mem
   }
   std::string text;
   if (shape.type == nullptr || shape.offset >= bytes.size() || shape.count == 0) {
-    text = untyped(bytes, bytes.size() == size);
+    text = untyped(bytes, bytes.size() == size, memory);
   } else if (Printer printer(memory); shape.is_array) {
     text = printer.array(*shape.type, shape.count, bytes.subspan(shape.offset));
   } else {

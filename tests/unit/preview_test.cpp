@@ -143,6 +143,15 @@ TEST_CASE("What has no type is shown as text or as words", "[unit][types]") {
   CHECK(shown(std::uint16_t{0x1234}, {}) == "0x1234");
 }
 
+TEST_CASE("A pointer whose bytes could be characters is no text", "[unit][types]") {
+  const std::uint64_t pointer = 0x55555a214028;  // "(@!ZUU"
+  FakeMemory memory;
+  put(memory, kBlock, pointer);
+  CHECK(preview({}, kBlock, 8, memory) == "\"(@!ZUU\"");
+  put(memory, Address{pointer}, 'x');
+  CHECK(preview({}, kBlock, 8, memory) == "0x000055555a214028");
+}
+
 TEST_CASE("A preview is short, and never fails", "[unit][types]") {
   FakeMemory memory;
   CHECK(preview({}, kBlock, 16, memory) == "unreadable");
