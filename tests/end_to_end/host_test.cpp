@@ -47,8 +47,8 @@ TEST_CASE("a program that is attached to answers on its pipe") {
 }
 
 TEST_CASE("the debugger answers on a terminal and is interrupted by Ctrl-C") {
-  const auto at_prompt = at_first_prompt(host().interactive(target("attach")), host().prompt());
-  Pty& terminal = *at_prompt;
+  Pty terminal(host().interactive(target("attach")));
+  terminal.expect(host().prompt());
   terminal.type("run\n");
   terminal.expect("ready");
   terminal.type("\x03");

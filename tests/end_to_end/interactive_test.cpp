@@ -10,18 +10,19 @@ namespace {
 // A person at the debugger's prompt.
 class Typist {
  public:
-  explicit Typist(const std::string& program)
-      : terminal_(at_first_prompt(host().interactive(target(program)), host().prompt())) {}
-  ~Typist() { remember_transcript(terminal_->seen()); }
+  explicit Typist(const std::string& program) : terminal_(host().interactive(target(program))) {
+    terminal_.expect(host().prompt());
+  }
+  ~Typist() { remember_transcript(terminal_.seen()); }
   Typist(const Typist&) = delete;
   Typist& operator=(const Typist&) = delete;
 
   /// Types a line, and waits until it is answered by `wanted` and then by a prompt. A prompt alone says little: line
   /// editors repeat it while they show what is typed, and when something is printed from aside.
   void type(const std::string& line, const std::string& wanted) {
-    terminal_->type(line + "\n");
-    terminal_->expect(wanted);
-    terminal_->expect(host().prompt());
+    terminal_.type(line + "\n");
+    terminal_.expect(wanted);
+    terminal_.expect(host().prompt());
   }
   /// Arms tracing with this run's engine.
   void start() {
@@ -30,14 +31,14 @@ class Typist {
   }
   /// Fails where it is not this run's engine that records.
   void expect_engine() { type("memsnap status", "engine: " + engine_at_work()); }
-  Pty& terminal() { return *terminal_; }
+  Pty& terminal() { return terminal_; }
   int quit() {
-    terminal_->type("quit\n");
-    return terminal_->close();
+    terminal_.type("quit\n");
+    return terminal_.close();
   }
 
  private:
-  std::unique_ptr<Pty> terminal_;
+  Pty terminal_;
 };
 
 TEST_CASE("a session is typed at a terminal") {

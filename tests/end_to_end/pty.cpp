@@ -83,17 +83,6 @@ std::string Pty::expect(std::string_view wanted) {
   return result;
 }
 
-std::unique_ptr<Pty> at_first_prompt(const std::vector<std::string>& command, std::string_view prompt) {
-  auto terminal = std::make_unique<Pty>(command);
-  try {
-    terminal->expect(prompt);
-  } catch (const std::runtime_error&) {
-    terminal = std::make_unique<Pty>(command);
-    terminal->expect(prompt);
-  }
-  return terminal;
-}
-
 int Pty::close() {
   const Deadline deadline = std::chrono::steady_clock::now() + kPromptPatience;
   while (read_some(terminal_.get(), seen_, deadline)) {

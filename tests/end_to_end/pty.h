@@ -35,8 +35,4 @@ class Pty {
   std::string seen_;
 };
 
-/// Starts a debugger at a terminal and waits for its first prompt. LLDB 14 was once seen to hang before it, where
-/// nothing of ours is loaded yet; so one that does not come is started again, once.
-std::unique_ptr<Pty> at_first_prompt(const std::vector<std::string>& command, std::string_view prompt);
-
 }  // namespace memsnap::test
