@@ -81,6 +81,7 @@ class RecorderEngine final : public Engine {
   void watch_start_and_exit();
   void watch_faults();
   void watch(Address address, std::unordered_map<Address, BreakpointId>& watches);
+  class FrameCache;
   /// The books at this stop, and what reads more of them.
   struct OpenBooks {
     RecorderReader reader;
@@ -93,7 +94,7 @@ class RecorderEngine final : public Engine {
   /// gone.
   Result<std::optional<OpenBooks>> open_blocks();
   Result<void> learn_origins(const RecorderReader& reader, const RecordedBooks& books);
-  void enter(const RecordedTracebacks& tracebacks, const RecordedBooks& books);
+  void enter(const RecordedTracebacks& tracebacks, const RecordedBooks& books, FrameCache& cache);
   Result<void> forget_replaced(const ModuleMap& modules);
   ThreadId thread(std::uint32_t index, const RecordedBooks& books);
   Snapshot snapshot_of(const RecordedBooks& books);

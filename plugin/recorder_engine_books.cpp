@@ -28,8 +28,10 @@ bool is_same(const LoadedModule& left, const LoadedModule& right) {
 
 constexpr std::size_t kBlocksBetweenLooks = 65536;
 
+}  // namespace
+
 // The frames of return addresses, of which a few come again and again. For one map of modules.
-class FrameCache {
+class RecorderEngine::FrameCache {
  public:
   FrameCache(const ModuleMap& modules, TracebackTable& tracebacks)
       : modules_(modules), tracebacks_(tracebacks), known_(kSlots) {}
@@ -55,8 +57,6 @@ class FrameCache {
   TracebackTable& tracebacks_;
   std::vector<Known> known_;
 };
-
-}  // namespace
 
 Result<RecordedBooks> RecorderEngine::read_books() {
   if (!is_installed_) {
@@ -114,6 +114,7 @@ Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const R
   // Threads take numbers in lots: those that are new lie here and there.
   constexpr std::uint32_t kLargestGap = 64;
   constexpr std::uint32_t kAtATime = 4096;  // memory that is used again costs less than new
+  std::optional<FrameCache> cache;
   for (std::uint32_t i = 0; i < books.origins.size(); ++i) {
     const auto is_new = [&](std::uint32_t at) { return books.origins[at].number != 0 && !origins_[at].is_known; };
     if (!is_new(i)) {
@@ -128,14 +129,16 @@ Result<void> RecorderEngine::learn_origins(const RecorderReader& reader, const R
     if (!tracebacks) {
       return std::unexpected(tracebacks.error());
     }
-    enter(*tracebacks, books);
+    if (!cache) {
+      cache.emplace(modules_, recording_.tracebacks);
+    }
+    enter(*tracebacks, books, *cache);
     i = last;
   }
   return {};
 }
 
-void RecorderEngine::enter(const RecordedTracebacks& tracebacks, const RecordedBooks& books) {
-  FrameCache cache(modules_, recording_.tracebacks);
+void RecorderEngine::enter(const RecordedTracebacks& tracebacks, const RecordedBooks& books, FrameCache& cache) {
   std::vector<FrameId> frames;
   for (const auto& item : tracebacks.items) {
     auto& known = origins_.at(item.number - 1);
