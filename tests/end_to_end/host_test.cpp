@@ -51,8 +51,7 @@ TEST_CASE("the debugger answers on a terminal and is interrupted by Ctrl-C") {
   terminal.expect(host().prompt());
   terminal.type("run\n");
   terminal.expect("ready");
-  terminal.type("\x03");
-  terminal.expect(host().prompt());
+  terminal.interrupt(host().prompt());
   terminal.type("kill\n");
   terminal.expect(host().prompt());
   terminal.type("quit\n");

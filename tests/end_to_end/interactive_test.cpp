@@ -68,8 +68,7 @@ TEST_CASE("Ctrl-C stops a traced program, and the session goes on") {
   for (const std::string number : {"1", "2"}) {  // runs
     typist.terminal().type("run\n");
     typist.terminal().expect("ready");
-    typist.terminal().type("\x03");
-    typist.terminal().expect(host().prompt());
+    typist.terminal().interrupt(host().prompt());
     typist.type("bt", "main");
     typist.expect_engine();
     typist.type("memsnap take", "Snapshot #" + number + " '" + number + "': size=700 B, count=10, average=70 B");
@@ -90,8 +89,7 @@ TEST_CASE("a call is gone around at a terminal, and Ctrl-C stops the program on 
   typist.type("bt", "main");
   typist.terminal().type("memsnap around give_back\n");
   typist.terminal().expect("ready");
-  typist.terminal().type("\x03");
-  typist.terminal().expect("memsnap: stopped before give_back was entered; 'memsnap around --continue' goes on");
+  typist.terminal().interrupt("memsnap: stopped before give_back was entered; 'memsnap around --continue' goes on");
   typist.terminal().expect(host().prompt());
   typist.type("bt", "main");
   typist.type("memsnap take", "Snapshot #3 '3': size=");

@@ -12,13 +12,6 @@
 #include <system_error>
 
 namespace memsnap::test {
-namespace {
-
-// A person would have given up long ago.
-constexpr std::chrono::seconds kPromptPatience{60};
-
-}  // namespace
-
 Pty::Pty(const std::vector<std::string>& command) {
   std::vector<std::string> words = command;
   std::vector<std::string> variables = clean_environment();
@@ -60,8 +53,21 @@ void Pty::type(std::string_view keys) {
   }
 }
 
-std::string Pty::expect(std::string_view wanted) {
-  const Deadline deadline = std::chrono::steady_clock::now() + kPromptPatience;
+std::string Pty::interrupt(std::string_view wanted) {
+  constexpr std::chrono::seconds kBetween{5};
+  for (auto waited = kBetween; waited < kPatience; waited += kBetween) {
+    type("\x03");
+    try {
+      return expect(wanted, kBetween);
+    } catch (const std::runtime_error&) {
+    }
+  }
+  type("\x03");
+  return expect(wanted, kBetween);
+}
+
+std::string Pty::expect(std::string_view wanted, std::chrono::seconds patience) {
+  const Deadline deadline = std::chrono::steady_clock::now() + patience;
   std::size_t at = pending_.find(wanted);
   while (at == std::string::npos) {
     std::string more;
@@ -84,7 +90,7 @@ std::string Pty::expect(std::string_view wanted) {
 }
 
 int Pty::close() {
-  const Deadline deadline = std::chrono::steady_clock::now() + kPromptPatience;
+  const Deadline deadline = std::chrono::steady_clock::now() + kPatience;
   while (read_some(terminal_.get(), seen_, deadline)) {
   }
   return process_->wait(deadline);
