@@ -31,9 +31,12 @@ struct AddressRange {
 constexpr std::uint64_t kPage = 4096;  ///< bytes of x86-64's smallest page
 constexpr std::uint64_t kWord = 8;     ///< bytes of a pointer, and of a register
 
+/// The bytes of the pages that so many bytes fill.
+constexpr std::uint64_t whole_pages(std::uint64_t size) { return (size + kPage - 1) / kPage * kPage; }
+
 /// The pages that have a byte of a range: from the start of its first page to the end of its last one.
 constexpr AddressRange whole_pages(AddressRange range) {
-  return {{range.begin.value / kPage * kPage}, {(range.end.value + kPage - 1) / kPage * kPage}};
+  return {{range.begin.value / kPage * kPage}, {whole_pages(range.end.value)}};
 }
 
 /// A module in the session's ModuleTable: an index that is never given to another module.

@@ -13,7 +13,6 @@ constexpr std::uint64_t kLowest = 0x10000;
 constexpr std::uint64_t kHighest = 0x7fffffffe000;
 
 constexpr std::uint64_t page_down(std::uint64_t address) { return address & ~(kPage - 1); }
-constexpr std::uint64_t page_up(std::uint64_t address) { return page_down(address + kPage - 1); }
 constexpr std::uint64_t distance(std::uint64_t a, std::uint64_t b) { return a < b ? b - a : a - b; }
 
 // The place nearest to `wanted` that begins at `low` or above and ends at `high` or below; whole pages.
@@ -30,8 +29,8 @@ std::optional<Address> find(std::span<const AddressRange> ascending, AddressRang
   const auto wanted = middle < size / 2 ? 0 : middle - size / 2;
   std::optional<std::uint64_t> best;
   const auto try_gap = [&](std::uint64_t low, std::uint64_t high) {
-    const auto found =
-        place(std::max(low, page_up(within.begin.value)), std::min(high, page_down(within.end.value)), size, wanted);
+    const auto found = place(std::max(low, whole_pages(within.begin.value)),
+                             std::min(high, page_down(within.end.value)), size, wanted);
     if (found && (!best || distance(*found, wanted) < distance(*best, wanted))) {
       best = found;
     }
@@ -42,7 +41,7 @@ std::optional<Address> find(std::span<const AddressRange> ascending, AddressRang
     if (begin >= above) {
       try_gap(low, begin - above);
     }
-    low = std::max(low, page_up(range.end.value) + kPage);
+    low = std::max(low, whole_pages(range.end.value) + kPage);
   }
   try_gap(low, kHighest);
   return best ? std::optional(Address{*best}) : std::nullopt;
@@ -66,7 +65,7 @@ std::optional<Address> find_gap(std::span<const AddressRange> mapped, AddressRan
   std::erase_if(ascending, [](const AddressRange& range) { return range.begin.value >= kHighest; });
   std::ranges::sort(ascending);
   for (const auto above : {kStackGrowth, kPage}) {
-    if (const auto found = find(ascending, within, page_up(size), above)) {
+    if (const auto found = find(ascending, within, whole_pages(size), above)) {
       return found;
     }
   }

@@ -8,14 +8,12 @@ namespace {
 constexpr std::size_t kAlignment = 64;
 constexpr std::size_t kSmallestPiece = std::size_t{256} << 10;
 
-std::size_t round_up(std::size_t size, std::size_t to) { return (size + to - 1) / to * to; }
-
 }  // namespace
 
 Result<Address> InferiorArena::take(std::size_t size) {
-  size = round_up(std::max<std::size_t>(size, 1), kAlignment);
+  size = (std::max<std::size_t>(size, 1) + kAlignment - 1) / kAlignment * kAlignment;
   if (free_.end - free_.begin < size) {
-    const auto piece = round_up(std::max(size, kSmallestPiece), kPage);
+    const auto piece = whole_pages(std::max(size, kSmallestPiece));
     const auto mapped = mappings_.map(piece, Protection::read_write, std::nullopt);
     if (!mapped) {
       return mapped;

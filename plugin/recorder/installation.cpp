@@ -21,8 +21,6 @@ namespace {
 // Behind the recorder's code: room for the stubs of modules that lie near enough, which most do.
 constexpr std::size_t kStubRoom = 16 * kPage;
 
-std::size_t whole_pages(std::size_t size) { return (size + kPage - 1) / kPage * kPage; }
-
 // As kGnuTid, in musl (since 1.1.20).
 constexpr std::uint32_t kMuslTid = 0x30;
 
