@@ -185,26 +185,11 @@ class Printer {
     return words(bytes);
   }
 
-  // What a container's node is there for, with its offset; not its links to others.
-  static std::optional<Member> held(const Type& type, int depth) {
-    for (const auto& member : type.members) {
-      if (member.type == nullptr || depth > kDeepestClass) {
-        continue;
-      }
-      if (member.type->is_storage) {
-        return Member{{}, member.offset, member.type->members.front().type, false, 0, 0};
-      }
-      if (auto found = member.is_base ? held(*member.type, depth + 1) : std::nullopt) {
-        found->offset += member.offset;
-        return found;
-      }
-    }
-    return std::nullopt;
-  }
-
   std::string record(const Type& type, Bytes bytes, int depth) {
-    if (const auto object = held(type, 0); object && object->offset < bytes.size() && depth <= kDeepestClass) {
-      return value(*object->type, bytes.subspan(object->offset), depth + 1);
+    // A container's node is there for what it holds, not for its links to others.
+    const auto storage = find_member(type, "_M_storage");
+    if (storage && storage->type->is_storage && storage->offset < bytes.size() && depth <= kDeepestClass) {
+      return value(*storage->type->members.front().type, bytes.subspan(storage->offset), depth + 1);
     }
     std::string text = "{";
     bool is_first = true;
