@@ -10,6 +10,7 @@
 
 #include "core/formats/file_blame.h"
 #include "core/formats/frame_json.h"
+#include "core/formats/json_line.h"
 #include "core/formats/snapshot_json.h"
 #include "core/formats/table.h"
 
@@ -142,9 +143,7 @@ void add_field(std::string& html, std::string_view name, std::string_view json) 
   }
 }
 
-void add_json(std::string& html, std::string_view name, const Json& json) {
-  add_field(html, name, json.dump(-1, ' ', false, Json::error_handler_t::replace));
-}
+void add_json(std::string& html, std::string_view name, const Json& json) { add_field(html, name, to_json_text(json)); }
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/formats/json_line.h"
 #include "core/formats/size.h"
 #include "core/formats/snapshot_json.h"
 #include "core/formats/table.h"
@@ -22,7 +23,7 @@ std::string snapshot_json(const Snapshot& snapshot) {
   nlohmann::ordered_json json;
   json["id"] = snapshot.id;
   add_facts(json, snapshot);
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return to_json_text(json);
 }
 
 }  // namespace memsnap

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "core/formats/json_line.h"
 #include "plugin/progress.h"
 
 namespace memsnap {
@@ -112,9 +112,7 @@ std::string names_json(const std::vector<std::string>& names) {
 
 }  // namespace
 
-std::string json_text(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
+std::string json_text(std::string_view text) { return to_json_text(text); }
 
 Result<std::string> snapshot_json(Session& session, const Snapshot& snapshot, std::uint64_t handle) {
   Writer writer(session, snapshot);
