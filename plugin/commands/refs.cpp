@@ -142,18 +142,6 @@ std::string path_rows(const std::vector<std::string>& rows, std::size_t limit) {
   return text;
 }
 
-std::string holder_rows(const std::vector<std::string>& rows, std::size_t limit) {
-  std::string text;
-  const auto shown = rows_shown(limit, rows.size());
-  for (std::size_t i = 0; i < shown; ++i) {
-    text += fmt::format("#{} {}\n", i + 1, rows[i]);
-  }
-  if (const auto more = rows.size() - shown; more != 0) {
-    text += fmt::format("... and {} more\n", more);
-  }
-  return text;
-}
-
 struct RefsOptions {
   bool path = false;
   bool json = false;
@@ -161,12 +149,18 @@ struct RefsOptions {
 };
 
 std::string references_text(Namer& namer, const std::vector<Reference>& found, const RefsOptions& options) {
-  std::vector<std::string> rows;
-  const auto named = rows_shown(options.limit, found.size());
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    rows.push_back(i < named ? namer.holder(found[i]) + arrow(found[i]) : std::string());
+  if (found.empty()) {
+    return "nothing points to it\n";
   }
-  return found.empty() ? "nothing points to it\n" : holder_rows(rows, options.limit);
+  std::string text;
+  const auto shown = rows_shown(options.limit, found.size());
+  for (std::size_t i = 0; i < shown; ++i) {
+    text += fmt::format("#{} {}{}\n", i + 1, namer.holder(found[i]), arrow(found[i]));
+  }
+  if (const auto more = found.size() - shown; more != 0) {
+    text += fmt::format("... and {} more\n", more);
+  }
+  return text;
 }
 
 std::string path_text(Namer& namer, const HeapSearch& heap, const std::vector<PathStep>& path,
