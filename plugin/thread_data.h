@@ -22,8 +22,6 @@ inline constexpr std::uint32_t kGnuTid = 0x2d0;
 struct GnuThread {
   Address pointer;
   std::int32_t tid = 0;  ///< 0 once the thread has ended, -1 once it is joined
-
-  constexpr auto operator<=>(const GnuThread&) const = default;
 };
 
 /// Those in the last 64 KiB of a range, ascending: of threads whose stack it is, as glibc puts it at the upper end.
