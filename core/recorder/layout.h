@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 8;
+inline constexpr std::uint32_t kVersion = 9;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 
@@ -313,6 +313,9 @@ inline constexpr std::uint32_t kWalkedEnd = 2;          ///< the outermost: noth
 inline constexpr std::uint32_t kWalkedStuck = 4;        ///< no way to go on from here
 inline constexpr std::uint32_t kWalkedNoRbp = 8;        ///< rbp is not known
 inline constexpr std::uint32_t kWalkedGuessed = 16;     ///< found by way of a frame pointer where there was no row
+inline constexpr std::uint32_t kWalkedUsesRbp = 32;     ///< the way to its caller leads by its rbp
+inline constexpr std::uint32_t kWalkedNeedsRbp = 64;    ///< the same of it or, where they have the same rbp, a frame
+                                                        ///< further out. Without, `rbp` may be what it was once
 inline constexpr std::uint32_t kWalkedAnew = kWalkedInterrupted | kWalkedGuessed;  ///< never taken from memory
 inline constexpr std::size_t kWalked = 640;                                        ///< frames remembered
 
@@ -327,6 +330,7 @@ struct LastCall {
   std::uint64_t pc;  ///< return address
   std::uint64_t sp;  ///< rsp at the call's entry
   std::uint64_t rbp;
+  std::uint64_t rbp_mask;      ///< 0 where it does not matter, else all bits
   std::uint64_t checks_begin;  ///< WalkCheck: what must be unchanged
   std::uint64_t checks_end;
   std::uint64_t modules_generation;

@@ -125,6 +125,15 @@ Compared compare(const std::string& program, std::uint32_t limit) {
   }
 }
 
+TEST_CASE("the recorder tells frames apart that differ in what they do with rbp", "[recorder]") {
+  for (const std::uint32_t limit : {3U, 10U, 64U}) {
+    INFO(limit << " frames");
+    const auto compared = compare("frames_alike", limit);
+    CHECK(compared.tracebacks > 1500);
+    CHECK(compared.deepest >= std::min(limit, 13U));
+  }
+}
+
 void check_program(const std::string& program) {
   for (const std::uint32_t limit : {1U, 5U, 32U, 256U}) {
     INFO(program << " with " << limit << " frames");

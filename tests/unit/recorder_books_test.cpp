@@ -47,9 +47,10 @@ TEST_CASE("What is no recorder of this version is refused", "[unit][recorder_rea
     CHECK(error_of(recorder).message == "there is no recorder at 0x7f0000000000");
   }
   SECTION("another version") {
-    recorder.put(FakeRecorder::control(&Control::version), std::uint32_t{9});
+    recorder.put(FakeRecorder::control(&Control::version), layout::kVersion + 1);
     CHECK(error_of(recorder).code == Code::malformed);
-    CHECK(error_of(recorder).message.starts_with("the recorder in the process is of version 9 and "));
+    CHECK(error_of(recorder).message.starts_with("the recorder in the process is of version " +
+                                                 std::to_string(layout::kVersion + 1) + " and "));
   }
   SECTION("another size") {
     recorder.put(FakeRecorder::control(&Control::size), std::uint32_t{64});

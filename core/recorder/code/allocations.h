@@ -8,9 +8,9 @@ namespace memsnap::recorder {
 // Most calls come from the very stack that the one before came from.
 [[gnu::always_inline]] inline bool is_last_call(const Control& control, const ThreadState& state, const Call& call) {
   const auto& last = state.last;
-  return last.origin != 0 && last.pc == call.return_address && last.sp == call.stack() && last.rbp == call.rbp &&
-         last.site == address_of(call.site) && last.modules_generation == control.modules_generation &&
-         last.frame_limit == control.frame_limit &&
+  return last.origin != 0 && last.pc == call.return_address && last.sp == call.stack() &&
+         ((last.rbp ^ call.rbp) & last.rbp_mask) == 0 && last.site == address_of(call.site) &&
+         last.modules_generation == control.modules_generation && last.frame_limit == control.frame_limit &&
          are_unchanged(at<const WalkCheck>(last.checks_begin), at<const WalkCheck>(last.checks_end));
 }
 

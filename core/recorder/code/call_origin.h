@@ -17,6 +17,7 @@ inline void remember_walk(Control& control, ThreadState& state, const Call& call
   state.last = {.pc = innermost.pc,
                 .sp = call.stack(),
                 .rbp = innermost.rbp,
+                .rbp_mask = (innermost.flags & kWalkedNeedsRbp) != 0 ? ~std::uint64_t{0} : 0,
                 .checks_begin = address_of(checks_end(state, first)),
                 .checks_end = address_of(checks_end(state, count - 1)),
                 .modules_generation = state.modules_generation,

@@ -102,6 +102,7 @@ class Walker {
           how = enter(frame, frame.sp + std::uint64_t{row_cfa(row)} * 8, row, caller);
           break;
         case RowRule::rbp_offset:
+          frame.flags |= kWalkedUsesRbp;
           how = frame.flags & kWalkedNoRbp ? kWalkedStuck
                                            : enter(frame, frame.rbp + std::uint64_t{row_cfa(row)} * 8, row, caller);
           break;
@@ -171,8 +172,9 @@ class Walker {
     return 0;
   }
 
-  std::uint32_t frame_pointer(const WalkedFrame& frame, WalkedFrame& caller) {
+  std::uint32_t frame_pointer(WalkedFrame& frame, WalkedFrame& caller) {
     const auto rbp = frame.rbp;
+    frame.flags |= kWalkedUsesRbp;
     guesses_ = true;
     if ((frame.flags & kWalkedNoRbp) != 0 || rbp < frame.sp || rbp % 8 != 0 || rbp - frame.sp > kLargestGuessedFrame ||
         !word(rbp, caller.rbp) || !word(rbp + 8, caller.pc) || caller.pc == 0 ||
@@ -203,21 +205,30 @@ class Walker {
   std::uint64_t there_ = 0;  // the page that was last found readable
 };
 
-inline bool same_frame(const WalkedFrame& left, const WalkedFrame& right) {
-  return left.sp == right.sp && left.pc == right.pc && left.rbp == right.rbp &&
-         ((left.flags ^ right.flags) & kWalkedNoRbp) == 0;
+/// Whether a remembered frame is one that was walked to.
+inline bool same_frame(const WalkedFrame& known, const WalkedFrame& frame) {
+  return known.sp == frame.sp && known.pc == frame.pc &&
+         (known.rbp == frame.rbp || (known.flags & kWalkedNeedsRbp) == 0) &&
+         ((known.flags ^ frame.flags) & kWalkedNoRbp) == 0;
 }
 
-/// Notes what walked[i] was loaded from. What lies further out has been noted.
+/// Whether the way further out than walked[i] depends on its rbp. Most functions keep something else in there.
+inline bool needs_rbp(const ThreadState& state, std::uint64_t i) {
+  const bool uses = (state.walked[i].flags & kWalkedUsesRbp) != 0;
+  return uses || (i > 0 && state.walked[i - 1].rbp_slot == 0 && (state.walked[i - 1].flags & kWalkedNeedsRbp) != 0);
+}
+
+/// Notes what walked[i] was loaded from, as far as the walk depends on it. What lies further out has been noted.
 inline void note_checks(ThreadState& state, std::uint64_t i) {
   auto& frame = state.walked[i];
   auto next = i == 0 ? 0 : state.walked[i - 1].checks;
+  frame.flags = (frame.flags & ~kWalkedNeedsRbp) | (needs_rbp(state, i) ? kWalkedNeedsRbp : 0);
   if ((frame.flags & kWalkedAnew) != 0) {
     // What a signal or a guess led to is walked to anew each time: a check that never holds.
     state.checks[next++] = {address_of(&state.thread_pointer), ~state.thread_pointer};
   } else {
     state.checks[next++] = {frame.sp - 8, frame.pc};
-    if (frame.rbp_slot != 0) {
+    if (frame.rbp_slot != 0 && (frame.flags & kWalkedNeedsRbp) != 0) {
       state.checks[next++] = {frame.rbp_slot, frame.rbp};
     }
   }
@@ -259,6 +270,18 @@ inline bool are_unchanged(const ThreadState& state, std::uint64_t first, std::ui
   return are_unchanged(checks_end(state, first), checks_end(state, last));
 }
 
+/// The rbp of a remembered frame, of which only what the walk depended on was checked, from that of the frame inside.
+inline void load_rbp(const Control& control, ThreadState& state, WalkedFrame& frame, const WalkedFrame& inside) {
+  if ((frame.flags & kWalkedNoRbp) != 0) {
+    return;
+  }
+  if (frame.rbp_slot == 0) {
+    frame.rbp = inside.rbp;
+  } else if (!word(control, state, frame.rbp_slot, frame.rbp)) {
+    frame.flags |= kWalkedNoRbp;
+  }
+}
+
 inline constexpr std::uint64_t kHashBase = 0xd6e8feb86659fd93ULL;
 
 /// After a change of the modules nothing of the rows that were looked up holds.
@@ -292,6 +315,7 @@ inline void follow_modules(const Control& control, ThreadState& state) {
     }
     if (keep > 0 && same_frame(walked[keep - 1], frame) && (walked[keep - 1].flags & kWalkedAnew) == 0 &&
         (frame.flags & kWalkedAnew) == 0) {
+      walked[keep - 1].rbp = frame.rbp;
       walked[keep - 1].rbp_slot = frame.rbp_slot;
       note_checks(state, keep - 1);
       const auto fresh = kCapacity - top;
@@ -312,6 +336,9 @@ inline void follow_modules(const Control& control, ThreadState& state) {
         moved = walked[i];
         moved.origin = 0;
         moved.flags &= ~(kWalkedEnd | kWalkedStuck);
+        if (i != keep - 1) {
+          load_rbp(control, state, moved, walked[top + 1]);
+        }
       }
       keep = last;
     } else {
