@@ -168,6 +168,9 @@ void note_run_time(const ElfSymbol& symbol, ModuleEntryPoints& found) {
     found.c_library = CLibrary::gnu;
   } else if (symbol.name == "__init_tp" || symbol.name == "__libc_start_init") {
     found.c_library = CLibrary::musl;
+  } else if (symbol.name == "_Fork") {
+    // New in glibc 2.34, in which the functions are gone that a program could have malloc call (__malloc_hook).
+    found.is_glibc = true;
   }
 }
 
@@ -257,6 +260,7 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
     }
   };
   for_each_function(file, debug_file, visit);
+  found.is_glibc = found.is_glibc && found.c_library == CLibrary::gnu;
   if (found.c_library != CLibrary::none) {
     // A position independent program that has the C library in it may have made local what that calls itself: malloc.
     for (const auto& symbol : locals) {

@@ -47,6 +47,8 @@ Result<RecorderImage> recorder_image() {
   const std::pair<std::string_view, std::uint64_t*> wanted[] = {
       {"memsnap_hook", &image.hook},
       {"memsnap_hook_free", &image.hook_free},
+      {"memsnap_hook_glibc", &image.hook_glibc},
+      {"memsnap_hook_glibc_free", &image.hook_glibc_free},
       {"memsnap_hook_find_fde", &image.hook_find_fde},
       {"memsnap_hook_delete", &image.hook_delete},
       {"memsnap_hook_filter", &image.hook_filter},

@@ -14,7 +14,7 @@
 namespace memsnap::layout {
 
 inline constexpr std::uint64_t kMagic = 0x0170616e736d656dULL;  // "memsnap" and 1, as bytes in memory
-inline constexpr std::uint32_t kVersion = 9;
+inline constexpr std::uint32_t kVersion = 10;
 
 inline constexpr std::size_t kMostFrames = 256;  ///< of a traceback
 
@@ -111,7 +111,14 @@ struct Site {
   std::uint64_t bytes;  ///< the size where no argument says it
   std::uint8_t families;
   std::uint8_t is_whole;  ///< 1: no other function than those that are hooked gives what this one takes
+  std::uint8_t is_plain;  ///< 1: see is_plain_site
 };
+
+/// Whether what most calls are is all that there is to an entry point's: it gives a block of space 0, whose size is one
+/// argument, a whole register, or the product of two.
+constexpr bool is_plain_site(const Site& site) {
+  return site.kind == SiteKind::allocate && site.space == 0 && site.size >= 0 && site.size < kIntArgument;
+}
 
 /// Code of the C++ library's `operator new`, which calls malloc.
 struct OperatorCode {
@@ -136,11 +143,11 @@ inline constexpr std::uint32_t kOriginBits = 28;
 
 constexpr BlockEntry make_block(std::uint64_t address, std::uint64_t size, std::uint32_t origin, std::uint32_t epoch) {
   return {address >> 3 | std::uint64_t{origin} << kAddressBits,
-          size | std::uint64_t{epoch & 0xffff} << kSizeBits |
+          size | std::uint64_t{static_cast<std::uint16_t>(epoch)} << kSizeBits |
               std::uint64_t{origin >> kOriginLowBits} << (kSizeBits + kEpochBits)};
 }
 constexpr std::uint64_t block_address(const BlockEntry& block) {
-  return (block.low & ((std::uint64_t{1} << kAddressBits) - 1)) << 3;
+  return block.low << (64 - kAddressBits) >> (64 - kAddressBits - 3);
 }
 constexpr std::uint64_t block_size(const BlockEntry& block) {
   return block.high & ((std::uint64_t{1} << kSizeBits) - 1);
@@ -169,7 +176,8 @@ struct alignas(64) Shard {
   std::uint32_t generation;  ///< of Control::generation; a shard that lags behind is empty
   std::uint64_t table;       ///< BlockTable, 0 for none
   std::uint64_t count;       ///< entries
-  std::uint64_t slots;       ///< the holder's own: capacity of `table`
+  std::uint64_t lines;       ///< the holder's own: cache lines that the entries of `table` take
+  std::uint64_t end;         ///< the holder's own: the end of these entries
   std::uint64_t most;        ///< the holder's own: entries from which on it grows
 };
 inline constexpr std::uint32_t kShardBits = 7;
@@ -230,27 +238,42 @@ enum class Reason : std::uint8_t {
 };
 inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::count);
 
-/// A word of a counter as it was before an operation that is not complete.
+/// Two counters that lie side by side, as they were before an operation that is not complete.
 struct Undo {
-  std::uint64_t address;
-  std::uint64_t value;
+  std::uint64_t address;  ///< of the first; 0: none
+  std::uint64_t values[2];
 };
 
 /// What a thread is about to enter into the books. From `kind` being set to another than `none` and `settled`, nothing
-/// of it counts yet: the reader takes `undo` back (which is complete by then), and sees no block at `block` for an
-/// allocation, the old one for a free. `settled`: all of a reallocation counts, and what `detached` says is void.
+/// of it counts yet: the reader takes `undo` back (which is complete by then, as far as its kind has any), and sees no
+/// block at `block` for an allocation, the old one for a free. `settled`: all of a reallocation counts, and what
+/// `detached` says is void.
 enum class OperationKind : std::uint8_t { none, allocate, free, reallocate, settled };
 struct Operation {
   OperationKind kind;
-  std::uint8_t unused[3];
-  std::uint32_t undo_count;  ///< entries of `undo` that are filled in
-  std::uint64_t block;       ///< allocate, reallocate: the new block's key; free: the old one's
-  BlockEntry old;            ///< free: the block as it was; else the new one. (What a realloc took is in
-                             ///< ThreadState::detached.)
-  std::uint64_t pool;        ///< free: the pool that it came from, in another space than 0
-  std::uint64_t history;     ///< FreedEntry::sequence of the one that goes with it, which does not count yet; 0: none
-  Undo undo[6];
+  std::uint8_t unused[7];
+  std::uint64_t block;    ///< allocate, reallocate: the new block's key; free: the old one's
+  BlockEntry old;         ///< free: the block as it was; else the new one. (What a realloc took is in
+                          ///< ThreadState::detached.)
+  std::uint64_t pool;     ///< free: the pool that it came from, in another space than 0
+  std::uint64_t history;  ///< FreedEntry::sequence of the one that goes with it, which does not count yet; 0: none
+  Undo undo[2];           ///< see undo_count
 };
+
+/// How many entries of Operation::undo an operation of this kind has.
+constexpr std::size_t undo_count(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::allocate:
+    case OperationKind::free:
+      return 1;
+    case OperationKind::reallocate:
+      return 2;
+    case OperationKind::none:
+    case OperationKind::settled:
+      break;
+  }
+  return 0;
+}
 
 /// A block that was freed, in a ring: sequence number s is at (s - 1) % FreedRing::capacity.
 struct FreedEntry {
@@ -327,7 +350,7 @@ struct WalkCheck {
 
 /// The last walk's outcome, for a call from the very same stack.
 struct LastCall {
-  std::uint64_t pc;  ///< return address
+  std::uint64_t pc;  ///< return address; 0: nothing is known
   std::uint64_t sp;  ///< rsp at the call's entry
   std::uint64_t rbp;
   std::uint64_t rbp_mask;      ///< 0 where it does not matter, else all bits
@@ -336,7 +359,7 @@ struct LastCall {
   std::uint64_t modules_generation;
   std::uint64_t record;  ///< the OriginRecord
   std::uint64_t site;    ///< the Site that was called
-  std::uint32_t origin;  ///< its number, 0: nothing is known
+  std::uint32_t origin;  ///< its number
   std::uint32_t frame_limit;
 };
 
@@ -358,6 +381,7 @@ inline constexpr std::size_t kStackRanges = 4;
 struct ThreadState {
   std::uint64_t next;            ///< the next ThreadState, 0 at the end
   std::uint64_t thread_pointer;  ///< fs base
+  std::uint64_t tid_word;        ///< where the C library keeps its `tid`; that of this state where it is not known
   std::uint32_t number;          ///< of this state, from 1 on
   std::uint32_t index;           ///< of the thread; another thread that came to have this state has another
   std::uint32_t tid;             ///< the kernel's, 0 where it is not known
@@ -371,8 +395,8 @@ struct ThreadState {
   std::uint64_t unknown_frees;
   std::uint64_t missed_frees;
   std::uint64_t not_recorded[kReasons];
-  std::int64_t live;  ///< bytes that it allocated less bytes that it freed, of whatever thread
-  std::int64_t gain;  ///< the same since Control::looks was as it is in `looks`
+  std::int64_t live;     ///< bytes that it allocated less bytes that it freed, of whatever thread
+  std::int64_t live_at;  ///< the same when Control::looks came to be as it is in `looks`, as far as it has noticed
   std::uint64_t looks;
   std::uint64_t origin_index;  ///< uint64_t[origin_capacity]: numbers of its origins and half of their hashes, see
                                ///< index_entry; 0: empty

@@ -131,13 +131,16 @@ Result<void> RecorderReader::undo_operations() {
     if (!thread.is_pending()) {
       continue;
     }
-    if (operation.kind > OperationKind::settled || operation.undo_count > std::size(operation.undo)) {
+    if (operation.kind > OperationKind::settled) {
       return damaged(fmt::format("thread {} does something that there is not", thread.id.index));
     }
-    const auto words = std::span(operation.undo).first(operation.undo_count);
-    undo.insert(undo.end(), words.begin(), words.end());
+    for (const auto& counters : std::span(operation.undo).first(layout::undo_count(operation.kind))) {
+      if (counters.address != 0) {
+        undo.push_back(counters);
+      }
+    }
   }
-  memory_.set_undo(std::move(undo));
+  memory_.set_undo(undo);
   for (auto& thread : threads_) {
     const auto operation = thread.operation;
     if (thread.is_pending()) {

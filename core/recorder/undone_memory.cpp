@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 namespace memsnap {
 
@@ -12,10 +11,14 @@ std::unexpected<Error> damaged(const std::string& what) {
   return fail(Code::malformed, "the recorder's memory is damaged: " + what);
 }
 
-void UndoneMemory::set_undo(std::vector<layout::Undo> undo) {
-  undo_ = std::move(undo);
-  std::ranges::stable_sort(undo_, {}, &layout::Undo::address);
-  const auto repeated = std::ranges::unique(undo_, {}, &layout::Undo::address);
+void UndoneMemory::set_undo(std::span<const layout::Undo> undo) {
+  undo_.clear();
+  for (const auto& counters : undo) {
+    undo_.push_back({counters.address, counters.values[0]});
+    undo_.push_back({counters.address + sizeof(std::uint64_t), counters.values[1]});
+  }
+  std::ranges::stable_sort(undo_, {}, &Word::address);
+  const auto repeated = std::ranges::unique(undo_, {}, &Word::address);
   undo_.erase(repeated.begin(), repeated.end());
 }
 
@@ -25,7 +28,7 @@ Result<void> UndoneMemory::read(Address address, std::span<std::byte> into) cons
     const auto missing = address + done;
     return fail(Code::unmapped, fmt::format("the recorder's memory at {:#x} cannot be read", missing.value), missing);
   }
-  for (auto word = std::ranges::lower_bound(undo_, address.value, {}, &layout::Undo::address);
+  for (auto word = std::ranges::lower_bound(undo_, address.value, {}, &Word::address);
        word != undo_.end() && word->address - address.value + sizeof word->value <= into.size(); ++word) {
     std::memcpy(into.data() + (word->address - address.value), &word->value, sizeof word->value);
   }

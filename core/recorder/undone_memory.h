@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,8 +20,8 @@ class UndoneMemory {
  public:
   explicit UndoneMemory(MemoryReader& memory) : memory_(&memory) {}
 
-  /// From now on these words read as they were. Of several values for one address the first stands.
-  void set_undo(std::vector<layout::Undo> undo);
+  /// From now on these counters read as they were. Of several values for one address the first stands.
+  void set_undo(std::span<const layout::Undo> undo);
 
   /// Fills all of `into`. Errors: Code::unmapped.
   Result<void> read(Address address, std::span<std::byte> into) const;
@@ -32,8 +33,13 @@ class UndoneMemory {
   }
 
  private:
+  struct Word {
+    std::uint64_t address;
+    std::uint64_t value;
+  };
+
   MemoryReader* memory_;
-  std::vector<layout::Undo> undo_;  // ascending by address
+  std::vector<Word> undo_;  // ascending by address
 };
 
 }  // namespace memsnap

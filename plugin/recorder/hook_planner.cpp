@@ -73,12 +73,15 @@ std::vector<HookableFunction> hookable_functions(const ModuleEntryPoints& known)
   std::vector<HookableFunction> functions;
   for (const auto& entry : known.entry_points) {
     const bool only_free = entry.spec.kind == CallKind::free && one_free;
+    const auto& name = entry.spec.name;
+    const bool is_glibc = known.is_glibc && (name == "malloc" || name == "calloc" || (name == "free" && only_free));
     functions.push_back({.spec = &entry.spec,
                          .name = entry.spec.name,
                          .offset = entry.offset,
                          .size = entry.size,
                          .room = entry.room,
                          .only_free = only_free,
+                         .is_glibc = is_glibc,
                          .families = entry.families,
                          .is_whole = known.c_library != CLibrary::none});
   }
@@ -202,7 +205,8 @@ Result<HookPlan> HookPlanner::plan(const HookableFunction& function, const Loade
   // What stands before the arguments of prctl.
   site.pointer = function.purpose == HookPurpose::syscall ? 1 : 0;
   if (function.spec != nullptr) {
-    to = function.only_free ? recorder_.hook_free : recorder_.hook;
+    to = function.only_free ? (function.is_glibc ? recorder_.hook_glibc_free : recorder_.hook_free)
+                            : (function.is_glibc ? recorder_.hook_glibc : recorder_.hook);
     site.kind = site_kind(function.spec->kind);
     site.pointer = function.spec->pointer;
     site.size = function.spec->size;
@@ -213,6 +217,7 @@ Result<HookPlan> HookPlanner::plan(const HookableFunction& function, const Loade
     site.bytes = function.spec->bytes;
     site.families = function.families;
     site.is_whole = function.is_whole ? 1 : 0;
+    site.is_plain = layout::is_plain_site(site) ? 1 : 0;
   }
   const auto size = std::min<std::uint64_t>(function.size, code.size());
   auto planned = plan_in({entry, code, size, *site_address, to, way, std::nullopt}, **area);

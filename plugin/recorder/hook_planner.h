@@ -25,6 +25,8 @@ struct RecorderAddresses {
   Address control;  ///< its layout::Control
   Address hook;     ///< run-time addresses of the image's functions
   Address hook_free;
+  Address hook_glibc;
+  Address hook_glibc_free;
   Address hook_find_fde;
   Address hook_delete;
   Address hook_filter;
@@ -52,6 +54,7 @@ struct HookableFunction {
   std::uint64_t size = 0;
   std::uint64_t room = 0;
   bool only_free = false;  ///< takes a block, and calls no other entry point
+  bool is_glibc = false;   ///< of malloc, calloc and free in a module that ModuleEntryPoints::is_glibc
   HookPurpose purpose = HookPurpose::entry_point;
   std::uint8_t families = layout::kAnyFamily;  ///< of layout::Site
   bool is_whole = false;                       ///< the same

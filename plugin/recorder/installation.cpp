@@ -60,6 +60,8 @@ Result<void> Installation::map_code() {
                 .control = {},
                 .hook = *code + image_.hook,
                 .hook_free = *code + image_.hook_free,
+                .hook_glibc = *code + image_.hook_glibc,
+                .hook_glibc_free = *code + image_.hook_glibc_free,
                 .hook_find_fde = *code + image_.hook_find_fde,
                 .hook_delete = *code + image_.hook_delete,
                 .hook_filter = *code + image_.hook_filter,

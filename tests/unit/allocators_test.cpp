@@ -102,6 +102,17 @@ TEST_CASE("a program with a C library in it has that one's local functions too",
   CHECK(found.entry_points[1].offset == 0x1020);
 }
 
+TEST_CASE("a glibc in which a program cannot have malloc call its own functions is told from older ones", "[unit]") {
+  const auto is_glibc = [](const char* library, const char* fork) {
+    return File().global("malloc", 0x1000).global(library, 0x1010).global(fork, 0x1020).found().is_glibc;
+  };
+  CHECK(is_glibc("gnu_get_libc_version", "_Fork"));
+  CHECK(is_glibc("__libc_setup_tls", "_Fork"));
+  CHECK_FALSE(is_glibc("gnu_get_libc_version", "fork"));  // 2.33 and older
+  CHECK_FALSE(is_glibc("__init_tp", "_Fork"));            // musl
+  CHECK_FALSE(is_glibc("main", "_Fork"));
+}
+
 TEST_CASE("an address with several names is one entry point, by the plainest", "[unit]") {
   const auto found =
       File().global("je_malloc", 0x1000, 0x30).global("malloc", 0x1000, 0x20).global("tc_malloc", 0x1000).found();

@@ -147,8 +147,9 @@ TEST_CASE("A large table is read in pieces", "[unit][recorder_reader]") {
     recorder.put(table + sizeof(layout::BlockTable) + i * sizeof(layout::BlockEntry),
                  make_block(0x10000 + i * 8, i, 1, 0));
   }
-  recorder.put(FakeRecorder::shard(9),
-               layout::Shard{.lock = 0, .generation = 1, .table = table, .count = kCount, .slots = 0, .most = 0});
+  recorder.put(
+      FakeRecorder::shard(9),
+      layout::Shard{.lock = 0, .generation = 1, .table = table, .count = kCount, .lines = 0, .end = 0, .most = 0});
   recorder.put(FakeRecorder::control(&layout::Control::mapped), std::uint64_t{kSize});
   const auto reader = recorder.reader();
   recorder.memory.reads = 0;

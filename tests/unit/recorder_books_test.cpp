@@ -318,10 +318,6 @@ TEST_CASE("Books that the program wrote over are an error", "[unit][recorder_rea
     recorder.put(FakeRecorder::field(first, &ThreadState::operation), std::uint32_t{5});
     CHECK(is_damaged(recorder));
   }
-  SECTION("more undo than there is room for") {
-    recorder.put(FakeRecorder::field(first, &ThreadState::operation), std::uint64_t{7} << 32 | 1);
-    CHECK(is_damaged(recorder));
-  }
   SECTION("a free of a block without origin") {
     layout::Operation operation{};
     operation.kind = layout::OperationKind::free;

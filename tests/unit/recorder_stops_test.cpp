@@ -57,20 +57,21 @@ class Inferior {
   std::uint64_t own(auto field) const { return FakeRecorder::field(thread, field); }
   std::uint64_t operation(std::size_t offset) const { return own(&ThreadState::operation) + offset; }
 
-  void begin(OperationKind kind, std::uint64_t block, const BlockEntry& entry) {
-    undone_ = 0;
+  // `counters` are the first of two each.
+  void begin(OperationKind kind, std::uint64_t block, const BlockEntry& entry, std::vector<std::uint64_t> counters) {
     store(operation(offsetof(layout::Operation, old)), entry);
-    store(operation(offsetof(layout::Operation, undo_count)), std::uint32_t{0});
     store(operation(offsetof(layout::Operation, block)), block);
+    for (std::size_t i = 0; i < counters.size(); ++i) {
+      const auto undo = operation(offsetof(layout::Operation, undo)) + i * sizeof(layout::Undo);
+      store(undo, counters[i]);
+      store(undo + 8, recorder.get<std::uint64_t>(counters[i]));
+      store(undo + 16, recorder.get<std::uint64_t>(counters[i] + 8));
+    }
     store(operation(offsetof(layout::Operation, kind)), kind);
   }
-  void add(std::uint64_t counter, std::uint64_t by) {
-    const auto value = recorder.get<std::uint64_t>(counter);
-    const auto undo = operation(offsetof(layout::Operation, undo)) + undone_ * sizeof(layout::Undo);
-    store(undo, counter);
-    store(undo + 8, value);
-    store(operation(offsetof(layout::Operation, undo_count)), ++undone_);
-    store(counter, value + by);
+  void add(std::uint64_t counters, std::uint64_t bytes) {
+    store(counters, recorder.get<std::uint64_t>(counters) + 1);
+    store(counters + 8, recorder.get<std::uint64_t>(counters + 8) + bytes);
   }
   void settle(OperationKind kind) { store(operation(offsetof(layout::Operation, kind)), kind); }
   void lock(std::uint32_t shard) { store(FakeRecorder::shard(shard), std::uint32_t{1}); }
@@ -86,27 +87,26 @@ class Inferior {
     fill(recorder.slot(shard, slot), recorder.get<BlockEntry>(recorder.slot(shard, slot + 1)));
     store(recorder.slot(shard, slot + 1), std::uint64_t{0});
   }
-  std::uint64_t counter(std::uint64_t OriginRecord::*field) { return FakeRecorder::field(recorder.record(1), field); }
+  std::uint64_t allocated() { return FakeRecorder::field(recorder.record(1), &OriginRecord::allocated_count); }
+  std::uint64_t freed() { return FakeRecorder::field(recorder.record(1), &OriginRecord::freed_count); }
 
   void free_own() {
     busy(1);
     lock(0);
-    begin(OperationKind::free, 0x1000, make_block(0x1000, 120, 1, 0));
+    begin(OperationKind::free, 0x1000, make_block(0x1000, 120, 1, 0), {freed()});
     erase(0, 4);
     unlock(0);
-    add(counter(&OriginRecord::freed_count), 1);
-    add(counter(&OriginRecord::freed_bytes), 120);
+    add(freed(), 120);
     settle(OperationKind::none);
     busy(0);
   }
   void free_foreign() {
     busy(1);
     lock(1);
-    begin(OperationKind::free, 0x3000, make_block(0x3000, 32, 2, 0));
+    begin(OperationKind::free, 0x3000, make_block(0x3000, 32, 2, 0), {foreign + 8});
     erase(1, 0);
     unlock(1);
-    add(foreign + 8, 1);
-    add(foreign + 16, 32);
+    add(foreign + 8, 32);
     settle(OperationKind::none);
     busy(0);
   }
@@ -114,11 +114,10 @@ class Inferior {
     const auto block = make_block(address, 55, 1, 2);
     busy(1);
     lock(0);
-    begin(OperationKind::allocate, address, block);
+    begin(OperationKind::allocate, address, block, {allocated()});
     fill(recorder.slot(0, 9), block);
     unlock(0);
-    add(counter(&OriginRecord::allocated_count), 1);
-    add(counter(&OriginRecord::allocated_bytes), 55);
+    add(allocated(), 55);
     settle(OperationKind::none);
     busy(0);
   }
@@ -137,13 +136,11 @@ class Inferior {
     const auto block = make_block(address, 240, 1, 2);
     busy(1);
     lock(0);
-    begin(OperationKind::reallocate, address, block);
+    begin(OperationKind::reallocate, address, block, {freed(), allocated()});
     fill(recorder.slot(0, 9), block);
     unlock(0);
-    add(counter(&OriginRecord::freed_count), 1);
-    add(counter(&OriginRecord::freed_bytes), layout::block_size(old));
-    add(counter(&OriginRecord::allocated_count), 1);
-    add(counter(&OriginRecord::allocated_bytes), 240);
+    add(freed(), layout::block_size(old));
+    add(allocated(), 240);
     settle(OperationKind::settled);
     store(own(&ThreadState::detached), std::uint64_t{0});
     settle(OperationKind::none);
@@ -164,9 +161,6 @@ class Inferior {
   std::uint64_t foreign = 0;
   RecordedLedger ledger;
   std::function<void()> at_stop = [] {};
-
- private:
-  std::uint32_t undone_ = 0;
 };
 
 bool is_balanced(const View& view) {

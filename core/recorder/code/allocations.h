@@ -8,9 +8,9 @@ namespace memsnap::recorder {
 // Most calls come from the very stack that the one before came from.
 [[gnu::always_inline]] inline bool is_last_call(const Control& control, const ThreadState& state, const Call& call) {
   const auto& last = state.last;
-  return last.origin != 0 && last.pc == call.return_address && last.sp == call.stack() &&
-         ((last.rbp ^ call.rbp) & last.rbp_mask) == 0 && last.site == address_of(call.site) &&
-         last.modules_generation == control.modules_generation && last.frame_limit == control.frame_limit &&
+  return last.pc == call.return_address && last.sp == call.stack() && ((last.rbp ^ call.rbp) & last.rbp_mask) == 0 &&
+         last.site == address_of(call.site) && last.modules_generation == control.modules_generation &&
+         last.frame_limit == control.frame_limit &&
          are_unchanged(at<const WalkCheck>(last.checks_begin), at<const WalkCheck>(last.checks_end));
 }
 
@@ -24,7 +24,12 @@ namespace memsnap::recorder {
   const auto space = key_space(key);
   Entry entry(state, key, missed);
   entry.free_of(pool_of(shard, slot, space));
-  const auto values = freed == nullptr ? Counters() : entry.note(freed);
+  Counters values{};
+  if (freed == nullptr) {
+    entry.note_none();
+  } else {
+    values = entry.note(freed);
+  }
   entry.begin(OperationKind::free);
   erase(shard, slot, space);
   if (freed != nullptr) {
@@ -33,7 +38,7 @@ namespace memsnap::recorder {
   entry.settle(OperationKind::none);
   ++state.missed_frees;
   shrink_live(control, state, missed);
-  return find_slot(entries(shard), shard.slots, key);
+  return find_slot(shard, key);
 }
 
 [[gnu::noinline, gnu::no_caller_saved_registers]] inline void lose(Control& control, ThreadState& state, Reason reason,
@@ -44,22 +49,25 @@ namespace memsnap::recorder {
   }
 }
 
-// Enters a new block. What a realloc took before is counted as freed in the same moment: what the outer of two reallocs
-// has detached is not the inner call's. Returns whether the user's limit has just been passed.
-template <bool kReallocates>
+// Enters a new block, of space 0 where kPlain. What a realloc took before is counted as freed in the same moment: what
+// the outer of two reallocs has detached is not the inner call's. Returns whether the user's limit has just been
+// passed.
+template <bool kReallocates, bool kPlain = false>
 [[gnu::always_inline]] inline bool allocate(Control& control, ThreadState& state, const Call& call,
                                             std::uint64_t address, std::uint64_t size) {
   const auto old = kReallocates ? state.detached : BlockEntry{};
   const bool has_old = kReallocates && old.low != 0;
-  if ((address & 7) != 0 || address >> (kAddressBits + 3) != 0 || size >> kSizeBits != 0) [[unlikely]] {
+  constexpr auto kUsual = ((std::uint64_t{1} << kAddressBits) - 1) << 3;
+  if ((address & ~kUsual) != 0 || size >> kSizeBits != 0) [[unlikely]] {
     lose(control, state, Reason::unusual, has_old);
     return false;
   }
-  const auto space = call.site->space;
-  const auto key = make_key(address, space);
-  auto& shard = shard_of(control, key);
+  const std::uint8_t space = kPlain ? 0 : call.site->space;
+  const auto key = kPlain ? address : make_key(address, space);
+  auto& shard = shard_of(control, key, space);
   expect_block(shard, key);
   auto number = state.last.origin;
+  auto* found = at<OriginRecord>(state.last.record);
   if (!is_last_call(control, state, call)) {
     number = walk_to_origin(control, state, call);
     if (number == 0) {
@@ -68,8 +76,9 @@ template <bool kReallocates>
       }
       return false;
     }
+    found = origin_record(control, number);
   }
-  auto& origin = *origin_record(control, number);
+  auto& origin = *found;
   if (has_old) {
     expect_shrink(control);
   }

@@ -9,9 +9,13 @@ namespace memsnap::recorder {
 inline std::uint64_t scatter(std::uint64_t value) { return value * 0x9e3779b97f4a7c15ULL; }
 
 /// Allocators give their threads stretches of their own, of 64 KiB or more: so threads rarely meet in a shard.
-inline Shard& shard_of(Control& control, std::uint64_t key) {
-  return control.shards[std::uint64_t{key_space(key)} << kShardBits | scatter(key >> 16) >> (64 - kShardBits)];
+inline Shard& shard_of(Control& control, std::uint64_t key, std::uint8_t space) {
+  auto* shard = &control.shards[std::uint64_t{space} << kShardBits | scatter(key >> 16) >> (64 - kShardBits)];
+  asm("" : "+r"(shard));  // else the compiler works it out for each of the shard's words once more
+  return *shard;
 }
+
+inline Shard& shard_of(Control& control, std::uint64_t key) { return shard_of(control, key, key_space(key)); }
 
 inline BlockEntry* entries(const Shard& shard) { return at<BlockEntry>(shard.table + sizeof(BlockTable)); }
 
@@ -24,27 +28,39 @@ inline std::uint8_t space_of(const Control& control, const Shard& shard) {
 }
 
 /// Of a shard in another space than 0: the pools of its entries.
-inline std::uint64_t* pools(const Shard& shard) { return at<std::uint64_t>(address_of(entries(shard) + shard.slots)); }
+inline std::uint64_t* pools(const Shard& shard) { return at<std::uint64_t>(shard.end); }
 
-/// The slot where a search for this key begins, of `slots`. Neighbours stay neighbours, 128 bytes of the program's
-/// to a cache line of ours: what is allocated one after the other is mostly looked for so too. Ascends with the
-/// scattered address, so that a larger table has its entries in the same order.
-inline std::uint64_t home(std::uint64_t key, std::uint64_t slots) {
-  static_assert(sizeof(BlockTable) == kSlotsPerLine * sizeof(BlockEntry));
-  const auto line = (scatter(key >> 7) >> 32) * (slots / kSlotsPerLine) >> 32;
-  return line * kSlotsPerLine + (key >> 5 & (kSlotsPerLine - 1));
+/// How many of a table's slots may be taken before it grows.
+inline std::uint64_t most_entries(std::uint64_t slots) { return slots * 3 / 4; }
+
+/// Notes what is known of a shard's table.
+inline void know_table(Shard& shard) {
+  const auto slots = capacity(shard);
+  shard.lines = slots / kSlotsPerLine;
+  shard.end = shard.table == 0 ? 0 : address_of(entries(shard) + slots);
+  shard.most = most_entries(slots);
+}
+
+/// The slot where a search for this key begins, of a table of `lines`. Neighbours stay neighbours, 128 bytes of the
+/// program's to a cache line of ours: what is allocated one after the other is mostly looked for so too. Ascends with
+/// the scattered address, so that a larger table has its entries in the same order.
+inline BlockEntry* home(BlockEntry* table, std::uint64_t lines, std::uint64_t key) {
+  constexpr auto kLine = kSlotsPerLine * sizeof(BlockEntry);
+  static_assert(sizeof(BlockTable) == kLine);
+  const auto line = (scatter(key >> 7) >> 32) * lines >> 32;
+  const auto in_line = (key >> 5) * sizeof(BlockEntry) & (kLine - 1);
+  return at<BlockEntry>(address_of(table) + line * kLine + in_line);
 }
 
 /// Has the slot loaded that a block will soon be looked for in. Looks without the lock, so that it may be another one.
-inline void expect_block(const Shard& shard, std::uint64_t address) {
+inline void expect_block(const Shard& shard, std::uint64_t key) {
   // Every x86-64 has this; the compiler believes that it needs vector registers.
-  asm volatile("prefetcht0 %0" : : "m"(entries(shard)[home(address, shard.slots)]));
+  asm volatile("prefetcht0 %0" : : "m"(*home(entries(shard), shard.lines, key)));
 }
 
 inline bool try_lock(Shard& shard, std::uint32_t number) {
   std::uint32_t holder = 0;
-  return __atomic_compare_exchange_n(&shard.lock, &holder, number, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED) ||
-         holder == number;
+  return __atomic_compare_exchange_n(&shard.lock, &holder, number, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 [[gnu::noinline, gnu::no_caller_saved_registers]] inline bool wait_for_lock(const Control& control, Shard& shard,
@@ -52,6 +68,9 @@ inline bool try_lock(Shard& shard, std::uint32_t number) {
   const int most_spins = is_denied(control, Denied::futex) ? 5000 : 200;
   constexpr int kWaits = 2000;
   constexpr std::int64_t kNanoseconds = 200'000;
+  if (__atomic_load_n(&shard.lock, __ATOMIC_RELAXED) == number) {
+    return true;  // an operation that the thread never completed has it still
+  }
   for (int waits = 0; waits < kWaits; ++waits) {
     for (int spins = 0; spins < most_spins; ++spins) {
       if (__atomic_load_n(&shard.lock, __ATOMIC_RELAXED) == 0 && try_lock(shard, number)) {
@@ -72,8 +91,7 @@ inline bool try_lock(Shard& shard, std::uint32_t number) {
     shard.table = 0;
     unmap(control, table, at<BlockTable>(table)->mapped);
   }
-  shard.slots = 0;
-  shard.most = 0;
+  know_table(shard);
   shard.count = 0;
   in_order();
   shard.generation = control.generation;
@@ -81,8 +99,10 @@ inline bool try_lock(Shard& shard, std::uint32_t number) {
 
 /// Takes the lock for state `number`. False where its holder does not let go: it does not run any more.
 inline bool lock(Control& control, Shard& shard, std::uint32_t number) {
-  if (!try_lock(shard, number) && !wait_for_lock(control, shard, number)) [[unlikely]] {
-    return false;
+  if (!try_lock(shard, number)) [[unlikely]] {
+    if (!wait_for_lock(control, shard, number)) {
+      return false;
+    }
   }
   if (shard.generation != control.generation) [[unlikely]] {
     empty(control, shard);
@@ -93,20 +113,25 @@ inline bool lock(Control& control, Shard& shard, std::uint32_t number) {
 inline void unlock(Shard& shard) { __atomic_store_n(&shard.lock, 0, __ATOMIC_RELEASE); }
 
 /// The slot of the block with this key, or the empty one where it would go. There is always an empty one.
-inline BlockEntry* find_slot(BlockEntry* table, std::uint64_t slots, std::uint64_t key) {
+inline BlockEntry* find_slot(BlockEntry* table, std::uint64_t lines, const BlockEntry* end, std::uint64_t key) {
   const auto address = key_address(key);
-  auto slot = home(key, slots);
-  while (table[slot].low != 0 && block_address(table[slot]) != address) {
-    slot = slot + 1 == slots ? 0 : slot + 1;
+  auto* slot = home(table, lines, key);
+  while (slot->low != 0 && block_address(*slot) != address) {
+    ++slot;
+    slot = slot == end ? table : slot;
   }
-  return table + slot;
+  return slot;
+}
+
+inline BlockEntry* find_slot(const Shard& shard, std::uint64_t key) {
+  return find_slot(entries(shard), shard.lines, at<BlockEntry>(shard.end), key);
 }
 
 inline BlockEntry* find(const Shard& shard, std::uint64_t key) {
   if (shard.table == 0) {
     return nullptr;
   }
-  auto* slot = find_slot(entries(shard), shard.slots, key);
+  auto* slot = find_slot(shard, key);
   return slot->low == 0 ? nullptr : slot;
 }
 
@@ -115,9 +140,6 @@ inline void put(BlockEntry* slot, const BlockEntry& block) {
   in_order();
   slot->low = block.low;
 }
-
-/// How many of a table's slots may be taken before it grows.
-inline std::uint64_t most_entries(std::uint64_t slots) { return slots * 3 / 4; }
 
 /// Moves a shard's blocks to a table of `slots`, each once. False where there is no memory.
 inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
@@ -140,7 +162,7 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
   for (std::uint64_t i = 0; i < old_slots; ++i) {
     const auto block = entries(shard)[i];
     if (block.low != 0) {
-      auto* slot = find_slot(to, head.capacity, block_address(block));
+      auto* slot = find_slot(to, head.capacity / kSlotsPerLine, to + head.capacity, block_address(block));
       count += slot->low == 0 ? 1 : 0;
       *slot = block;
       if (has_pools) {
@@ -150,8 +172,7 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
   }
   in_order();
   shard.table = table;
-  shard.slots = head.capacity;
-  shard.most = most_entries(head.capacity);
+  know_table(shard);
   shard.count = count;
   if (old != 0) {
     unmap(control, old, at<BlockTable>(old)->mapped);
@@ -170,11 +191,11 @@ inline bool rebuild(Control& control, Shard& shard, std::uint64_t slots) {
 /// block with this very key.
 inline BlockEntry* room_for(Control& control, Shard& shard, std::uint64_t key) {
   if (shard.count >= shard.most) [[unlikely]] {
-    if (!grow(control, shard) && shard.count + 2 > shard.slots) {
+    if (!grow(control, shard) && shard.count + 2 > capacity(shard)) {
       return nullptr;
     }
   }
-  return find_slot(entries(shard), shard.slots, key);
+  return find_slot(shard, key);
 }
 
 /// Fills an empty slot.
@@ -194,26 +215,28 @@ inline std::uint64_t pool_of(const Shard& shard, const BlockEntry* slot, std::ui
 
 /// Empties a slot, and closes the gap so that every search still ends at what it looks for.
 inline void erase(Shard& shard, BlockEntry* slot, std::uint8_t space) {
-  auto* table = entries(shard);
-  const auto slots = shard.slots;
-  auto hole = static_cast<std::uint64_t>(slot - table);
-  table[hole].low = 0;
+  auto* const table = entries(shard);
+  const auto lines = shard.lines;
+  const auto* const end = at<BlockEntry>(shard.end);
+  auto* hole = slot;
+  hole->low = 0;
   --shard.count;
-  for (auto next = hole;;) {
-    next = next + 1 == slots ? 0 : next + 1;
-    if (table[next].low == 0) {
+  for (auto* next = hole;;) {
+    ++next;
+    next = next == end ? table : next;
+    if (next->low == 0) {
       return;
     }
-    const auto wanted = home(block_address(table[next]), slots);
+    const auto* wanted = home(table, lines, block_address(*next));
     const bool stays = hole <= next ? hole < wanted && wanted <= next : hole < wanted || wanted <= next;
     if (!stays) {
       if (space != 0) [[unlikely]] {
-        pools(shard)[hole] = pools(shard)[next];
+        pools(shard)[hole - table] = pools(shard)[next - table];
         in_order();
       }
-      put(table + hole, table[next]);
+      put(hole, *next);
       in_order();
-      table[next].low = 0;
+      next->low = 0;
       hole = next;
     }
   }

@@ -101,9 +101,12 @@ class Busy {
 
 inline bool is_in_pool(const ThreadState& state) { return at<const Site>(state.outer_site)->space != 0; }
 
+// The state of the thread that makes a call, which counts; nullptr where it is none of ours. kGlibc: of an entry point
+// of glibc's.
+template <bool kGlibc>
 [[gnu::always_inline]] inline ThreadState* enter(const Call& call) {
   auto& control = call.control();
-  auto* state = thread_state(control);
+  auto* state = thread_state(control, kGlibc ? own_thread_pointer() : thread_pointer(control));
   if (state == nullptr) [[unlikely]] {
     return nullptr;
   }
@@ -119,6 +122,12 @@ inline bool is_in_pool(const ThreadState& state) { return at<const Site>(state.o
     }
   }
   return state;
+}
+
+// That of a plain call; see is_plain_site.
+inline std::uint64_t plain_size_of(const Call& call) {
+  const auto size = call.arguments[call.site->size];
+  return call.site->count < 0 ? size : size * call.argument(call.site->count);
 }
 
 struct Size {
@@ -158,6 +167,18 @@ inline void begin_reallocation(Control& control, ThreadState& state, const Call&
   }
 }
 
+// Forgets what was under way on the thread, and left without a return, when this call was made.
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline void forget_left_calls(ThreadState& state, const Call& call) {
+  if (state.outer_stack > call.stack()) {
+    return;  // it interrupts that one
+  }
+  const Busy busy(state);
+  state.outer_stack = 0;
+  if (state.detached.low != 0) {
+    attach_again(call.control(), state);  // a realloc
+  }
+}
+
 // A call that interrupts another, or takes a block. False: it is not recorded.
 [[gnu::noinline, gnu::no_caller_saved_registers]] inline bool begin_call(ThreadState& state, Call& call) {
   const Busy busy(state);
@@ -189,11 +210,14 @@ inline void begin_reallocation(Control& control, ThreadState& state, const Call&
   return true;
 }
 
-// The end of a call of another kind than malloc. Returns what allocate does.
+// The end of a call that is not plain. Returns what allocate does.
 [[gnu::noinline, gnu::no_caller_saved_registers]] inline bool end_call(ThreadState& state, const Call& call) {
   auto& control = call.control();
   const auto& site = *call.site;
   const auto result = call.rax;
+  if (site.kind == SiteKind::allocate) {
+    return result != 0 && allocate<false>(control, state, call, result, size_of(call).bytes);
+  }
   if (site.kind == SiteKind::allocate_out) {
     // An int: the upper half of rax means nothing.
     if (static_cast<std::uint32_t>(result) == 0) {
@@ -224,18 +248,27 @@ inline void begin_reallocation(Control& control, ThreadState& state, const Call&
   return false;
 }
 
+inline constexpr std::uint8_t kDeleteFamilies = kNewFamily | kNewArrayFamily;
+
+inline void see_delete(Control& control) {
+  if (control.has_seen_delete == 0) [[unlikely]] {
+    control.has_seen_delete = 1;
+  }
+}
+
 // A call that takes its first argument back, and calls no other entry point.
+template <bool kGlibc>
 [[gnu::always_inline]] inline void take_block(Call& call, std::uint8_t families) {
   auto& control = call.control();
   const auto address = call.arguments[0];
-  expect_block(shard_of(control, address), address);
-  if (auto* state = enter(call); state != nullptr) [[likely]] {
+  expect_block(shard_of(control, address, 0), address);
+  if (auto* state = enter<kGlibc>(call); state != nullptr) [[likely]] {
     const Busy busy(*state);
     const FreeCall how{.families = families, .reads_mark = true};
-    if (control.history != 0) [[unlikely]] {
+    if ((key_space(address) | call.site->space | control.history) != 0) [[unlikely]] {
       free_slowly(control, *state, call, address, how);
     } else {
-      free_block<false>(control, *state, call, address, how);
+      free_block<true>(control, *state, call, address, how);
     }
   }
 }

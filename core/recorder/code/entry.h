@@ -18,8 +18,8 @@ static_assert(offsetof(OriginRecord, allocated_bytes) == offsetof(OriginRecord, 
 inline Counters* allocated_of(OriginRecord& origin) { return at<Counters>(address_of(&origin.allocated_count)); }
 inline Counters* freed_of(OriginRecord& origin) { return at<Counters>(address_of(&origin.freed_count)); }
 
-// An operation on counters that only this thread writes. First it is noted what they hold; from begin() on a stop shows
-// them so, and from settle() on as they have come to be.
+// An operation on counters that only this thread writes. First it is noted what they hold, of as many as its kind has;
+// from begin() on a stop shows them so, and from settle() on as they have come to be.
 class Entry {
  public:
   Entry(ThreadState& state, std::uint64_t key, const BlockEntry& old) : operation_(state.operation) {
@@ -28,16 +28,12 @@ class Entry {
   }
   Counters note(Counters* counters) {
     const auto values = *counters;
-    operation_.undo[undone_] = {address_of(&counters->count), values.count};
-    operation_.undo[undone_ + 1] = {address_of(&counters->bytes), values.bytes};
-    undone_ += 2;
+    operation_.undo[undone_++] = {address_of(counters), {values.count, values.bytes}};
     return values;
   }
+  void note_none() { operation_.undo[undone_++].address = 0; }
   void free_of(std::uint64_t pool) { operation_.pool = pool; }
-  void begin(OperationKind kind) {
-    operation_.undo_count = undone_;
-    settle(kind);
-  }
+  void begin(OperationKind kind) { settle(kind); }
   void settle(OperationKind kind) {
     in_order();
     operation_.kind = kind;
@@ -46,7 +42,7 @@ class Entry {
 
  private:
   Operation& operation_;
-  std::uint32_t undone_ = 0;
+  std::size_t undone_ = 0;
 };
 
 inline void add(Counters* counters, const Counters& values, std::uint64_t bytes) {

@@ -83,7 +83,8 @@ inline bool find_around(Control& control, const ThreadState& state, std::uint64_
     if (shard.table == 0 || !lock(control, shard, state.number)) {
       continue;
     }
-    for (std::uint64_t slot = 0; slot < shard.slots && !is_found; ++slot) {
+    const auto slots = capacity(shard);
+    for (std::uint64_t slot = 0; slot < slots && !is_found; ++slot) {
       const auto& block = entries(shard)[slot];
       const auto offset = address - block_address(block);
       is_found = block.low != 0 && offset != 0 && offset < block_size(block);
@@ -91,7 +92,7 @@ inline bool find_around(Control& control, const ThreadState& state, std::uint64_
         found = block;
       }
     }
-    __atomic_fetch_sub(&control.looks_left, static_cast<std::int64_t>(shard.slots), __ATOMIC_RELAXED);
+    __atomic_fetch_sub(&control.looks_left, static_cast<std::int64_t>(slots), __ATOMIC_RELAXED);
     unlock(shard);
   }
   return is_found;
@@ -173,7 +174,7 @@ inline bool is_on_stack_of(const ThreadState& state, const Call& call, std::uint
 // A live block is taken by another family than it came from; `reads_mark`: the call would show that it comes from the
 // C++ library's `operator delete`.
 [[gnu::noinline, gnu::no_caller_saved_registers]] inline void judge_mismatch(Control& control, ThreadState& state,
-                                                                             const Call& call, const BlockEntry& block,
+                                                                             const Call& call, BlockEntry block,
                                                                              std::uint8_t families, bool reads_mark) {
   const auto& site = *call.site;
   const auto given = origin_record(control, block_origin(block))->families;

@@ -61,11 +61,11 @@ enum class Detached : std::uint8_t { yes, unknown, no };
 
 // Counts the block in a slot as freed, and takes it out of the table of its shard, which is locked; `let_go` comes in
 // between, once the table is as it shall be. False where the user has had all blocks forgotten: it is none any more.
-template <typename LetGo>
+template <bool kPlain, typename LetGo>
 [[gnu::always_inline]] inline bool free_slot(Control& control, ThreadState& state, Shard& shard, BlockEntry* slot,
                                              std::uint64_t key, Counters* freed, std::uint32_t freed_by, LetGo let_go) {
   const auto block = *slot;
-  const auto space = key_space(key);
+  const std::uint8_t space = kPlain ? 0 : key_space(key);
   Entry entry(state, key, block);
   if (space != 0) [[unlikely]] {
     entry.free_of(pool_of(shard, slot, space));
@@ -97,13 +97,14 @@ struct FreeCall {
   bool is_inside = false;   // by a call of a pool of the user's own
 };
 
-template <bool kKeeps>
+// Where kPlain, a block of space 0 of which nothing is kept.
+template <bool kPlain>
 [[gnu::always_inline]] inline void free_block(Control& control, ThreadState& state, const Call& call,
-                                              std::uint64_t address, const FreeCall& how) {
+                                              std::uint64_t address, FreeCall how) {
   expect_shrink(control);
-  const auto freed_by = kKeeps ? origin_of_free(control, state, call) : 0;
-  const auto key = key_at(*call.site, address);
-  auto& shard = shard_of(control, key);
+  const auto freed_by = kPlain ? 0 : origin_of_free(control, state, call);
+  const auto key = kPlain ? address : key_at(*call.site, address);
+  auto& shard = kPlain ? shard_of(control, address, 0) : shard_of(control, key);
   if (!lock(control, shard, state.number)) [[unlikely]] {
     count_lost(control, &state, Reason::held);
     return;
@@ -138,7 +139,7 @@ template <bool kKeeps>
     count_lost(control, &state, Reason::no_memory);
     return;
   }
-  if (!free_slot(control, state, shard, slot, key, freed, freed_by, [&shard] { unlock(shard); })) [[unlikely]] {
+  if (!free_slot<kPlain>(control, state, shard, slot, key, freed, freed_by, [&shard] { unlock(shard); })) [[unlikely]] {
     unlock(shard);
     state.unknown_frees += how.is_inside ? 0 : 1;
   }
@@ -147,8 +148,8 @@ template <bool kKeeps>
 // The same, of any call, and with the block kept where freed blocks are.
 [[gnu::noinline, gnu::no_caller_saved_registers]] inline void free_slowly(Control& control, ThreadState& state,
                                                                           const Call& call, std::uint64_t address,
-                                                                          const FreeCall& how) {
-  free_block<true>(control, state, call, address, how);
+                                                                          FreeCall how) {
+  free_block<false>(control, state, call, address, how);
 }
 
 // Takes everything that is left of a pool, each block as a free of its own would: a stop in between shows some of them.
@@ -165,7 +166,7 @@ template <bool kKeeps>
       count_lost(control, &state, Reason::held);
       continue;
     }
-    for (std::uint64_t at = 0; at < shard.slots;) {
+    for (std::uint64_t at = 0; at < capacity(shard);) {
       auto* slot = entries(shard) + at;
       if (slot->low == 0 || (site.pool >= 0 && pools(shard)[at] != pool)) {
         ++at;
@@ -179,7 +180,8 @@ template <bool kKeeps>
       }
       expect_shrink(control);
       // What comes into its place was behind it, and is looked at next.
-      if (!free_slot(control, state, shard, slot, make_key(block_address(*slot), site.space), freed, freed_by, [] {})) {
+      const auto key = make_key(block_address(*slot), site.space);
+      if (!free_slot<false>(control, state, shard, slot, key, freed, freed_by, [] {})) {
         break;
       }
     }
@@ -197,6 +199,7 @@ template <bool kKeeps>
     return;
   }
   Entry entry(state, 0, {});
+  entry.note_none();
   const auto values = entry.note(freed);
   entry.begin(OperationKind::reallocate);
   add(freed, values, block_size(block));

@@ -4,7 +4,9 @@
 # same, and after it every register that it left. A debugger or a C++ exception passes through with the unwind
 # information given here.
 #
-# What they call in recorder.cpp keeps all registers by itself, but rax where it gives a result.
+# What they call in recorder.cpp keeps all registers by itself, but rax where it gives a result. Those of glibc's do not:
+# a compiler may know of a function in the same program what it leaves alone of what the ABI lets it use, but glibc's
+# malloc, calloc and free go on to system calls of other files, of which it knows nothing.
 
 # A Call (see call.h) on the stack.
 .set kRdi, 0
@@ -73,14 +75,14 @@ function memsnap_hook
   test %al, %al
   mov kLeftRdi(%rsp), %rdi
   mov kRax(%rsp), %rax
-  jne 2f
+  jne .Lpassed
   drop_call
   ret
 1:
   .cfi_adjust_cfa_offset kCallSize
   drop_call
   jmp *(%r11)
-2:
+.Lpassed:
   .cfi_adjust_cfa_offset kCallSize
   drop_call
   pop %r11
@@ -93,9 +95,29 @@ memsnap_passed:
   jmp *%r11
 end_function memsnap_hook
 
+# Of a plain entry point of glibc's, see memsnap_glibc_given.
+function memsnap_hook_glibc
+  sub $kCallSize, %rsp
+  .cfi_adjust_cfa_offset kCallSize
+  mov %rdi, kRdi(%rsp)
+  mov %rsi, kRsi(%rsp)
+  mov %r11, kSite(%rsp)
+  mov %rbp, kRbp(%rsp)
+  call *(%r11)
+  mov %rax, kRax(%rsp)
+  mov %rsp, %rdi
+  call memsnap_glibc_given
+  test %al, %al
+  mov kRax(%rsp), %rax
+  jne .Lpassed
+  drop_call
+  ret
+end_function memsnap_hook_glibc
+
 # An entry point that takes a block and calls no other. Recorded before the block is really given back: afterwards its
 # address may be another thread's.
-function memsnap_hook_free
+.macro free_function name, taken, taken_by_delete
+function \name
   test %rdi, %rdi
   je 1f
   not %r10  # a mark is of one call only
@@ -104,19 +126,25 @@ function memsnap_hook_free
   not %r10
   make_call
   mov %rbp, kRbp(%rsp)
-  call memsnap_free
+  call \taken
   mov kRdi(%rsp), %rdi
+  mov kSite(%rsp), %r11
   drop_call
 1:
   jmp *(%r11)
 2:
   make_call
   mov %rbp, kRbp(%rsp)
-  call memsnap_delete
+  call \taken_by_delete
   mov kRdi(%rsp), %rdi
+  mov kSite(%rsp), %r11
   drop_call
   jmp *(%r11)
-end_function memsnap_hook_free
+end_function \name
+.endm
+
+free_function memsnap_hook_free, memsnap_free, memsnap_delete
+free_function memsnap_hook_glibc_free, memsnap_glibc_free, memsnap_glibc_delete
 
 # An `operator delete` that ends in free, by a jump: nothing of it is on the stack there. It leaves a mark in a register
 # that no call passes anything in, and that the way there does not touch.

@@ -74,24 +74,27 @@ inline bool share_limit(Limit& limit, std::int64_t sum, std::int64_t threads, bo
 
 /// Adds to what the thread has live. Returns whether the user's limit has just been passed.
 [[gnu::always_inline]] inline bool change_live(Control& control, ThreadState& state, std::int64_t bytes) {
-  state.live += bytes;
-  const auto looks = __atomic_load_n(&control.looks, __ATOMIC_ACQUIRE);
-  state.gain = (looks == state.looks ? state.gain : 0) + bytes;
-  state.looks = looks;
+  const auto live = state.live;
+  state.live = live + bytes;
+  if (const auto looks = __atomic_load_n(&control.looks, __ATOMIC_ACQUIRE); looks != state.looks) [[unlikely]] {
+    state.looks = looks;
+    state.live_at = live;
+  }
   if (bytes < 0) {
-    if (control.limit.is_past != 0 && state.gain <= __atomic_load_n(&control.limit.fall, __ATOMIC_RELAXED))
-        [[unlikely]] {
+    if (control.limit.is_past != 0 &&
+        state.live - state.live_at <= __atomic_load_n(&control.limit.fall, __ATOMIC_RELAXED)) [[unlikely]] {
       look_at_sum(control, false);
     }
     return false;
   }
-  if (state.gain <= __atomic_load_n(&control.allowance, __ATOMIC_RELAXED)) [[likely]] {
+  const auto gain = state.live - state.live_at;
+  if (gain <= __atomic_load_n(&control.allowance, __ATOMIC_RELAXED)) [[likely]] {
     return false;
   }
   if (__atomic_load_n(&control.grown, __ATOMIC_RELAXED) == 0) {
     __atomic_store_n(&control.grown, 1, __ATOMIC_RELAXED);
   }
-  return control.limit.bytes != 0 && state.gain > __atomic_load_n(&control.limit.rise, __ATOMIC_RELAXED) &&
+  return control.limit.bytes != 0 && gain > __atomic_load_n(&control.limit.rise, __ATOMIC_RELAXED) &&
          look_at_sum(control, true);
 }
 

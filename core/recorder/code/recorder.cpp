@@ -11,7 +11,7 @@ extern "C" {
 
 // Before the entry point's own code. False: this call is none of ours.
 [[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] bool memsnap_before(Call* call) {
-  auto* state = enter(*call);
+  auto* state = enter<false>(*call);
   if (state == nullptr) {
     return false;
   }
@@ -20,7 +20,6 @@ extern "C" {
     return begin_call(*state, *call);
   }
   call->outer_stack = 0;
-  call->outer_site = state->outer_site;
   begin_outer(*state, *call);
   return true;
 }
@@ -30,30 +29,53 @@ extern "C" {
   auto& state = *call->state;
   const Busy busy(state);
   bool has_passed = false;
-  if (call->site->kind != SiteKind::allocate) {
+  if (call->site->is_plain == 0) {
     has_passed = end_call(state, *call);
   } else if (call->rax != 0) [[likely]] {
-    has_passed = allocate<false>(call->control(), state, *call, call->rax, size_of(*call).bytes);
+    has_passed = allocate<false, true>(call->control(), state, *call, call->rax, plain_size_of(*call));
   }
   state.outer_stack = 0;
-  in_order();
-  state.outer_site = call->outer_site;
-  in_order();
-  state.outer_stack = call->outer_stack;
+  if (call->outer_stack != 0) [[unlikely]] {
+    in_order();
+    state.outer_site = call->outer_site;
+    in_order();
+    state.outer_stack = call->outer_stack;
+  }
   return has_passed && is_traced(call->control());
+}
+
+// After a plain entry point of glibc's, of whose arguments two at most say the size. It calls no other, so that nothing
+// has to be known of it before. Returns what memsnap_after does.
+[[gnu::visibility("hidden")]] bool memsnap_glibc_given(Call* call) {
+  auto* state = enter<true>(*call);
+  if (state == nullptr) {
+    return false;
+  }
+  if ((state->outer_stack | state->detached.low) != 0) [[unlikely]] {
+    forget_left_calls(*state, *call);
+  }
+  const Busy busy(*state);
+  return call->rax != 0 && allocate<false, true>(call->control(), *state, *call, call->rax, plain_size_of(*call)) &&
+         is_traced(call->control());
 }
 
 // A free, of an entry point that calls no other.
 [[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_free(Call* call) {
-  take_block(*call, call->site->families);
+  take_block<false>(*call, call->site->families);
 }
 
 // The same by way of an `operator delete`.
 [[gnu::visibility("hidden"), gnu::no_caller_saved_registers]] void memsnap_delete(Call* call) {
-  if (auto& control = call->control(); control.has_seen_delete == 0) [[unlikely]] {
-    control.has_seen_delete = 1;
-  }
-  take_block(*call, kNewFamily | kNewArrayFamily);
+  see_delete(call->control());
+  take_block<false>(*call, kDeleteFamilies);
+}
+
+// The same of glibc's.
+[[gnu::visibility("hidden")]] void memsnap_glibc_free(Call* call) { take_block<true>(*call, call->site->families); }
+
+[[gnu::visibility("hidden")]] void memsnap_glibc_delete(Call* call) {
+  see_delete(call->control());
+  take_block<true>(*call, kDeleteFamilies);
 }
 
 // Before the process ends. True: there is a debugger, which wants to read the books.
@@ -72,7 +94,7 @@ extern "C" {
   if ((denied >> static_cast<unsigned>(Denied::mmap) & 1) != 0) {
     make_reserve(control);
   }
-  if (auto* state = thread_state(control); state != nullptr && state->busy == 0) {
+  if (auto* state = thread_state(control, thread_pointer(control)); state != nullptr && state->busy == 0) {
     // Finds out how far the stack reaches.
     const Busy busy(*state);
     WalkedFrame innermost;
@@ -92,7 +114,8 @@ extern "C" {
   constexpr int kCleanupPhase = 2;
   constexpr int kContinueUnwind = 8;
   if ((actions & kCleanupPhase) != 0 && memsnap_control != 0) {
-    if (auto* state = thread_state(*at<Control>(memsnap_control)); state != nullptr) {
+    auto& control = *at<Control>(memsnap_control);
+    if (auto* state = thread_state(control, thread_pointer(control)); state != nullptr) {
       state->outer_stack = 0;
     }
   }

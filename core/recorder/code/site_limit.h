@@ -36,8 +36,7 @@ inline std::int64_t change_site(SiteLimit& site, std::int64_t bytes) {
 }
 
 // After one has gone from them.
-[[gnu::noinline, gnu::no_caller_saved_registers]] inline void taken_from_site(Control& control,
-                                                                              const BlockEntry& block) {
+[[gnu::noinline, gnu::no_caller_saved_registers]] inline void taken_from_site(Control& control, BlockEntry block) {
   if (origin_record(control, block_origin(block))->place == Place::at_site) {
     change_site(control.site_limit, -static_cast<std::int64_t>(block_size(block)));
   }

@@ -129,18 +129,20 @@ inline constexpr std::uint64_t kGetFs = 0x1003;  // ARCH_GET_FS
   return base;
 }
 
+/// The fs base as both C libraries, and so the ABI (ELF Handling For Thread-Local Storage, 3.4.6), keep it in the word
+/// it points to. Only where it is certain that they have set it.
+inline std::uint64_t own_thread_pointer() {
+  std::uint64_t base = 0;
+  asm volatile("mov %%fs:0, %0" : "=r"(base));
+  return base;
+}
+
 /// The fs base: the same for all calls of one thread, another one for each thread that runs.
 inline std::uint64_t thread_pointer(const Control& control) {
-  std::uint64_t base = 0;
   if (control.has_fsbase == 0) [[unlikely]] {
-    if (!is_denied(control, Denied::arch_prctl)) {
-      return ask_thread_pointer();
-    }
-    // Both C libraries, and so the ABI (ELF Handling For Thread-Local Storage, 3.4.6), keep it in the word it points
-    // to.
-    asm volatile("mov %%fs:0, %0" : "=r"(base));
-    return base;
+    return is_denied(control, Denied::arch_prctl) ? own_thread_pointer() : ask_thread_pointer();
   }
+  std::uint64_t base = 0;
   asm volatile("rdfsbase %0" : "=r"(base));
   return base;
 }

@@ -17,7 +17,7 @@ inline void count_lost(Control& control, ThreadState* state, Reason reason) {
 // Nothing is known of the thread's stack and its modules.
 inline void forget_walks(ThreadState& state) {
   state.walked_count = 0;
-  state.last.origin = 0;
+  state.last.pc = 0;
   for (auto& range : state.stack_ranges) {
     range = {};
   }
@@ -53,8 +53,11 @@ inline void take_back(Control& control, ThreadState& state) {
   if (kind == OperationKind::settled) {
     state.detached = {};
   } else if (kind != OperationKind::none) {
-    for (auto i = operation.undo_count; i-- > 0;) {
-      *at<std::uint64_t>(operation.undo[i].address) = operation.undo[i].value;
+    for (auto i = undo_count(kind); i-- > 0;) {
+      if (const auto& undo = operation.undo[i]; undo.address != 0) {
+        *at<std::uint64_t>(undo.address) = undo.values[0];
+        *at<std::uint64_t>(undo.address + sizeof(std::uint64_t)) = undo.values[1];
+      }
     }
     auto& shard = shard_of(control, operation.block);
     const auto space = key_space(operation.block);
@@ -92,9 +95,8 @@ inline void enter_child(Control& control, ThreadState& mine) {
   for (auto& shard : control.shards) {
     if (shard.lock != 0) {
       if (shard.table != 0 && shard.generation == control.generation) {
-        shard.slots = capacity(shard);
-        shard.most = most_entries(shard.slots);
-        rebuild(control, shard, shard.slots);
+        know_table(shard);
+        rebuild(control, shard, capacity(shard));
       }
       shard.lock = 0;
     }
@@ -200,10 +202,6 @@ inline void enter_next_thread(Control& control, ThreadState& state) {
   state.origin_capacity = fresh == 0 ? 0 : capacity;
 }
 
-inline std::uint32_t tid_of(const Control& control, std::uint64_t pointer) {
-  return control.tid_offset == 0 || pointer == 0 ? 0 : *at<const volatile std::uint32_t>(pointer + control.tid_offset);
-}
-
 [[gnu::noinline]] inline ThreadState* make_state(Control& control, ThreadSlot& slot, std::uint64_t key,
                                                  std::uint64_t pointer) {
   const auto address = map(control, sizeof(ThreadState));
@@ -222,7 +220,8 @@ inline std::uint32_t tid_of(const Control& control, std::uint64_t pointer) {
   state.thread_pointer = pointer;
   state.number = __atomic_add_fetch(&control.thread_count, 1, __ATOMIC_SEQ_CST);
   state.index = __atomic_add_fetch(&control.thread_index, 1, __ATOMIC_RELAXED);
-  state.tid = tid_of(control, pointer);
+  state.tid_word = control.tid_offset == 0 || pointer == 0 ? address_of(&state.tid) : pointer + control.tid_offset;
+  state.tid = *at<const volatile std::uint32_t>(state.tid_word);
   if (state.tid == 0) {
     state.tid = is_denied(control, Denied::gettid) ? 0 : static_cast<std::uint32_t>(kernel(Call6::gettid));
   }
@@ -288,8 +287,7 @@ inline std::uint64_t first_slot(std::uint64_t key) {
 }
 
 /// The state of the thread that runs this; nullptr where it cannot have one (which is counted).
-[[gnu::always_inline]] inline ThreadState* thread_state(Control& control) {
-  const auto pointer = thread_pointer(control);
+[[gnu::always_inline]] inline ThreadState* thread_state(Control& control, std::uint64_t pointer) {
   const auto& slot = control.thread_slots[first_slot(pointer)];
   auto* state = at<ThreadState>(slot.state);
   if (slot.thread_pointer != pointer || state == nullptr) [[unlikely]] {
@@ -299,10 +297,8 @@ inline std::uint64_t first_slot(std::uint64_t key) {
       return nullptr;
     }
   }
-  if (control.tid_offset != 0) {
-    if (const auto tid = tid_of(control, pointer); tid != state->tid && tid != 0) [[unlikely]] {
-      another_tid(control, *state, tid);
-    }
+  if (const auto tid = *at<const volatile std::uint32_t>(state->tid_word); tid != state->tid && tid != 0) [[unlikely]] {
+    another_tid(control, *state, tid);
   }
   return state;
 }

@@ -298,7 +298,7 @@ inline void follow_modules(const Control& control, ThreadState& state) {
 [[gnu::noinline]] inline void walk(const Control& control, ThreadState& state, const WalkedFrame& innermost,
                                    std::uint64_t limit) {
   constexpr auto kCapacity = std::uint64_t{kWalked};
-  state.last.origin = 0;
+  state.last.pc = 0;
   follow_modules(control, state);
   auto* walked = state.walked;
   // New frames are put at the far end first, outermost first as well, and moved down behind those that stay.
