@@ -41,6 +41,7 @@ void guarded(Work work) {
   }
   const bool was_handling = the_plugin->debugger.handles_event();
   the_plugin->debugger.set_handles_event(true);
+  the_plugin->debugger.begin_command();
   try {
     work(*the_plugin);
   } catch (...) {
@@ -102,6 +103,7 @@ void on_process_gone(int inferior) {
 
 std::pair<bool, std::string> run(const std::vector<std::string>& words) {
   try {
+    the_plugin->debugger.begin_command();
     the_plugin->debugger.forget_stale_symbols();
     auto result = run_command(the_plugin->session, words);
     return result ? std::pair(false, std::move(*result)) : std::pair(true, "memsnap: " + result.error().message);
@@ -115,6 +117,7 @@ std::pair<bool, std::string> run(const std::vector<std::string>& words) {
 std::pair<py::bytes, py::bytes> call(const std::vector<std::string>& words) {
   ScriptAnswer answer;
   try {
+    the_plugin->debugger.begin_command();
     the_plugin->debugger.forget_stale_symbols();
     answer = the_plugin->scripts.call(words);
   } catch (const std::exception& error) {
@@ -128,6 +131,7 @@ std::pair<py::bytes, py::bytes> call(const std::vector<std::string>& words) {
 template <typename Measure>
 std::pair<bool, py::object> measured(Measure measure) {
   try {
+    the_plugin->debugger.begin_command();
     const auto value = measure(the_plugin->session);
     return value ? std::pair<bool, py::object>(false, py::int_(*value))
                  : std::pair<bool, py::object>(true, py::str("memsnap: " + value.error().message));

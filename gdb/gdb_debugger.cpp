@@ -226,11 +226,12 @@ std::string GdbDebugger::source_path(const std::string& path) {
 }
 
 bool GdbDebugger::interrupted() {
-  if (PyErr_CheckSignals() == 0) {
-    return false;
+  // Python tells it once.
+  if (PyErr_CheckSignals() != 0) {
+    PyErr_Clear();
+    was_interrupted_ = true;
   }
-  PyErr_Clear();
-  return true;
+  return was_interrupted_;
 }
 
 void GdbDebugger::tell(const std::string& text) {

@@ -62,6 +62,8 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   /// Whether GDB's current inferior is the traced one.
   bool is_current_inferior();
 
+  /// Called when GDB calls us: what the user interrupted is over.
+  void begin_command() { was_interrupted_ = false; }
   /// Whether GDB is in the middle of one of its events: commands that take symbols away then end a `run` that waits.
   void set_handles_event(bool handles) { handles_event_ = handles; }
   bool handles_event() const { return handles_event_; }
@@ -119,6 +121,7 @@ class GdbDebugger final : public Debugger, private MemoryReader {
   std::vector<std::string> symbol_files_;  // those added
   std::vector<std::string> stale_symbol_files_;
   bool handles_event_ = false;
+  bool was_interrupted_ = false;  // since the command began
   bool is_changing_symbols_ = false;
 };
 

@@ -254,16 +254,18 @@ Result<std::vector<LiveBlock>> RecorderEngine::live_blocks() {
     return opened ? Result<std::vector<LiveBlock>>(blocks) : std::unexpected(opened.error());
   }
   const auto& [reader, books] = **opened;
+  bool goes_on = true;
   const auto read = reader.for_each_block([&](const RecordedBlock& block) {
     if (auto live = live_block(block, books)) {
       blocks.push_back(*live);
     }
-    return blocks.size() % kBlocksBetweenLooks != 0 || !debugger_.interrupted();
+    goes_on = blocks.size() % kBlocksBetweenLooks != 0 || !debugger_.interrupted();
+    return goes_on;
   });
   if (!read) {
     return std::unexpected(read.error());
   }
-  if (debugger_.interrupted()) {
+  if (!goes_on) {
     return fail(Code::interrupted, "interrupted");
   }
   std::ranges::sort(blocks);

@@ -138,7 +138,7 @@ TEST_CASE("limit stops in a front-end, and around runs on there", "[front-end]")
   CHECK(exit_code == 0);
 }
 
-TEST_CASE("a session is typed in the text user interface", "[tui]") {
+TEST_CASE("a session is typed in the text user interface", "[gdb]") {
   auto command = host().interactive(target("waste_memory"));
   command.insert(command.begin(), {"env", "TERM=xterm"});
   command.insert(command.end(), {"-tui", "-iex", "set style enabled off"});  // colours come between words
