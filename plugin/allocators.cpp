@@ -168,9 +168,6 @@ void note_run_time(const ElfSymbol& symbol, ModuleEntryPoints& found) {
     found.c_library = CLibrary::gnu;
   } else if (symbol.name == "__init_tp" || symbol.name == "__libc_start_init") {
     found.c_library = CLibrary::musl;
-  } else if (symbol.name == "_Fork") {
-    // New in glibc 2.34, in which the functions are gone that a program could have malloc call (__malloc_hook).
-    found.is_glibc = true;
   }
 }
 
@@ -224,6 +221,8 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
   }
   const bool passes_on = is_cxx_library(path);
   const bool is_gnu = base_name(path).starts_with("libstdc++.so");
+  bool is_new_glibc = false;
+  bool is_linked_in = false;
   bool has_local = false;
   bool has_local_operator = false;
   std::unordered_map<std::uint64_t, std::uint8_t> families;                            // by offset
@@ -231,6 +230,9 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
   std::unordered_map<std::uint64_t, std::pair<std::size_t, std::uint64_t>> by_offset;  // rank in the table, size
   const auto visit = [&](const ElfSymbol& symbol) {
     note_run_time(symbol, found);
+    // New in glibc 2.34, in which the functions are gone that a program could have malloc call (__malloc_hook).
+    is_new_glibc = is_new_glibc || symbol.name == "_Fork";
+    is_linked_in = is_linked_in || symbol.name == "__libc_setup_tls";
     has_local = has_local || !symbol.is_global;
     const auto rank = ranks.find(symbol.name);
     if (rank == ranks.end()) {
@@ -260,7 +262,8 @@ ModuleEntryPoints find_entry_points(const ElfFile& file, std::string_view path, 
     }
   };
   for_each_function(file, debug_file, visit);
-  found.is_glibc = found.is_glibc && found.c_library == CLibrary::gnu;
+  // What a program has linked in may be another allocator, by all of glibc's names.
+  found.is_glibc = found.c_library == CLibrary::gnu && is_new_glibc && !is_linked_in;
   if (found.c_library != CLibrary::none) {
     // A position independent program that has the C library in it may have made local what that calls itself: malloc.
     for (const auto& symbol : locals) {

@@ -80,8 +80,8 @@ struct ModuleEntryPoints {
   AddressRange prctl;                     ///< of a C library: the functions by which a process
   AddressRange syscall;                   ///< comes to put a filter of system calls on itself
   CLibrary c_library = CLibrary::none;
-  /// A glibc whose malloc, calloc and free call no other entry point and none of the program's functions, and use the
-  /// thread's own memory.
+  /// The shared glibc, where its malloc, calloc and free call no other entry point and none of the program's functions,
+  /// and use the thread's own memory.
   bool is_glibc = false;
   std::uint64_t init_array = 0;  ///< of a C library: as ElfFile::init_array
 };

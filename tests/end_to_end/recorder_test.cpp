@@ -220,6 +220,20 @@ TEST_CASE("a breakpoint among the first instructions of malloc that was there be
   CHECK(charged(said.json(stats), "own_malloc.c", "malloc") == Charged{.size = 1000, .count = 10});
 }
 
+TEST_CASE("an allocator of a static program's own is not taken for the C library's", "[engines]") {
+  Script script("own_static");
+  script.memsnap("start --engine recorder");
+  script.break_at("finished");
+  script.run();
+  const Step status = script.memsnap("status --json");
+  const Step stats = script.memsnap("stats --limit 0 --json");
+  script.kill();
+  const Transcript said = script.play();
+  CHECK(charged(said.json(stats), "own_static.c", "calloc") == Charged{.size = 240, .count = 10});
+  CHECK(said.json(status)["missed_frees"] == 0);
+  CHECK(said.json(status)["allocations"] == said.json(status)["count"]);
+}
+
 TEST_CASE("a program that forbids itself the recorder's system calls is recorded, and ends as ever", "[engines]") {
   for (const std::string filter : {"fewer", "roundabout", "strict"}) {
     INFO(filter);
