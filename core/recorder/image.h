@@ -14,7 +14,7 @@ struct RecorderImage {
   std::span<const std::byte> bytes;
   std::uint64_t hook = 0;             ///< of entry points that give a block, or call others
   std::uint64_t hook_free = 0;        ///< of those that take one back, and call no other
-  std::uint64_t hook_glibc = 0;       ///< of glibc's malloc and calloc, see ModuleEntryPoints::is_glibc
+  std::uint64_t hook_glibc = 0;       ///< of glibc's malloc and calloc
   std::uint64_t hook_glibc_free = 0;  ///< of glibc's free
   std::uint64_t hook_find_fde = 0;    ///< of the C++ run time's search for unwind information
   std::uint64_t hook_delete = 0;      ///< of the C++ library's `operator delete`, which only passes on to free

@@ -21,11 +21,15 @@
 .set kLeftRdi, 72
 .set kCallSize, 0x68  # keeps rsp aligned to 16
 
-.macro make_call
+.macro make_room
   sub $kCallSize, %rsp
   .cfi_adjust_cfa_offset kCallSize
   mov %rdi, kRdi(%rsp)
   mov %r11, kSite(%rsp)
+.endm
+
+.macro make_call
+  make_room
   mov %rsp, %rdi
 .endm
 
@@ -97,11 +101,8 @@ end_function memsnap_hook
 
 # Of a plain entry point of glibc's, see memsnap_glibc_given.
 function memsnap_hook_glibc
-  sub $kCallSize, %rsp
-  .cfi_adjust_cfa_offset kCallSize
-  mov %rdi, kRdi(%rsp)
+  make_room
   mov %rsi, kRsi(%rsp)
-  mov %r11, kSite(%rsp)
   mov %rbp, kRbp(%rsp)
   call *(%r11)
   mov %rax, kRax(%rsp)

@@ -17,73 +17,36 @@ uint64_t level;
 uint64_t kept = 0x1234;  // what a saving frame puts into rbp
 uint64_t width;          // of a wide frame beyond its 16 bytes
 
-__asm__(
-    ".text\n"
-    // To the frame of the next level, as a jump: it is nowhere on the stack.
-    "descend:\n"
-    "  .cfi_startproc\n"
-    "  mov level(%rip), %rax\n"
-    "  lea 1(%rax), %rcx\n"
-    "  mov %rcx, level(%rip)\n"
-    "  lea kinds(%rip), %rdx\n"
-    "  jmp *(%rdx,%rax,8)\n"
-    "  .cfi_endproc\n"
-    // Leaves rbp as it is.
-    ".globl plain_frame\n.type plain_frame, @function\n"
-    "plain_frame:\n"
-    "  .cfi_startproc\n"
-    "  sub $8, %rsp\n"
-    "  .cfi_adjust_cfa_offset 8\n"
-    "  call descend\n"
-    "  add $8, %rsp\n"
-    "  .cfi_adjust_cfa_offset -8\n"
-    "  ret\n"
-    "  .cfi_endproc\n.size plain_frame, . - plain_frame\n"
-    // Keeps something else in rbp.
-    ".globl saving_frame\n.type saving_frame, @function\n"
-    "saving_frame:\n"
-    "  .cfi_startproc\n"
-    "  push %rbp\n"
-    "  .cfi_adjust_cfa_offset 8\n"
-    "  .cfi_rel_offset %rbp, 0\n"
-    "  mov kept(%rip), %rbp\n"
-    "  call descend\n"
-    "  pop %rbp\n"
-    "  .cfi_adjust_cfa_offset -8\n"
-    "  .cfi_restore %rbp\n"
-    "  ret\n"
-    "  .cfi_endproc\n.size saving_frame, . - saving_frame\n"
-    // Found by rbp.
-    ".globl pointed_frame\n.type pointed_frame, @function\n"
-    "pointed_frame:\n"
-    "  .cfi_startproc\n"
-    "  push %rbp\n"
-    "  .cfi_adjust_cfa_offset 8\n"
-    "  .cfi_rel_offset %rbp, 0\n"
-    "  mov %rsp, %rbp\n"
-    "  .cfi_def_cfa_register %rbp\n"
-    "  call descend\n"
-    "  pop %rbp\n"
-    "  .cfi_def_cfa %rsp, 8\n"
-    "  .cfi_restore %rbp\n"
-    "  ret\n"
-    "  .cfi_endproc\n.size pointed_frame, . - pointed_frame\n"
-    // The same, and as wide as several others.
-    ".globl wide_frame\n.type wide_frame, @function\n"
-    "wide_frame:\n"
-    "  .cfi_startproc\n"
-    "  push %rbp\n"
-    "  .cfi_adjust_cfa_offset 8\n"
-    "  .cfi_rel_offset %rbp, 0\n"
-    "  mov %rsp, %rbp\n"
-    "  .cfi_def_cfa_register %rbp\n"
-    "  sub width(%rip), %rsp\n"
-    "  call descend\n"
-    "  leave\n"
-    "  .cfi_def_cfa %rsp, 8\n"
-    "  .cfi_restore %rbp\n"
-    "  ret\n"
-    "  .cfi_endproc\n.size wide_frame, . - wide_frame\n");
+#define FUNCTION(name, ...)                                                                                         \
+  ".globl " name "\n.type " name ", @function\n" name ":\n.cfi_startproc\n" __VA_ARGS__ ".cfi_endproc\n.size " name \
+  ", . - " name "\n"
+#define SAVE_RBP "push %rbp\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset %rbp, 0\n"
+#define POINT_RBP SAVE_RBP "mov %rsp, %rbp\n.cfi_def_cfa_register %rbp\n"
+#define LEAVE "leave\n.cfi_def_cfa %rsp, 8\n.cfi_restore %rbp\nret\n"
+
+__asm__(".text\n"
+        // To the frame of the next level, as a jump: it is nowhere on the stack.
+        FUNCTION("descend",
+                 "mov level(%rip), %rax\n"
+                 "lea 1(%rax), %rcx\n"
+                 "mov %rcx, level(%rip)\n"
+                 "lea kinds(%rip), %rdx\n"
+                 "jmp *(%rdx,%rax,8)\n")
+        // Leaves rbp as it is.
+        FUNCTION("plain_frame",
+                 "sub $8, %rsp\n.cfi_adjust_cfa_offset 8\n"
+                 "call descend\n"
+                 "add $8, %rsp\n.cfi_adjust_cfa_offset -8\n"
+                 "ret\n")
+        // Keeps something else in rbp.
+        FUNCTION("saving_frame", SAVE_RBP "mov kept(%rip), %rbp\n"
+                                          "call descend\n"
+                                          "pop %rbp\n.cfi_adjust_cfa_offset -8\n.cfi_restore %rbp\n"
+                                          "ret\n")
+        // Found by rbp.
+        FUNCTION("pointed_frame", POINT_RBP "call descend\n" LEAVE)
+        // The same, and as wide as several others.
+        FUNCTION("wide_frame", POINT_RBP "sub width(%rip), %rsp\ncall descend\n" LEAVE));
 
 static uint32_t next_number(void) {
   static uint64_t state = 7;
